@@ -1,0 +1,58 @@
+"""The seam between the pipeline and a kind of content: text and images each implement `Medium`."""
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from filters.decide import Hit
+from filters.findings import EntityType, Finding
+from filters.protocols import Detector
+from filters.records import ContentKind
+
+C = TypeVar("C")
+"""The content as it came (`PromptContent`, `ImageContent`)."""
+D = TypeVar("D")
+"""The content as detectors and operators see it."""
+DetectorT = TypeVar("DetectorT", bound=Detector)
+
+
+class Medium(Protocol[C, D, DetectorT]):
+    """How one kind of content is decoded, looked at, and changed. Stateless and thread-safe."""
+
+    @property
+    def kind(self) -> ContentKind:
+        """The kind of content that it handles."""
+
+    @property
+    def detectors(self) -> Sequence[DetectorT]:
+        """The detectors to ask, in order; each is asked only for policies that name one of its entities."""
+
+    @property
+    def own_entities(self) -> frozenset[EntityType]:
+        """Entity types that `decode` reports by itself, without a detector."""
+
+    def weight(self, content: C) -> int:
+        """What `content` will cost once decoded (characters, or bytes of pixels), without decoding it; 0 if unknown."""
+
+    @property
+    def batch_weight(self) -> int:
+        """Largest sum of weights to hold decoded at a time; a single heavier record goes alone."""
+
+    def decode(self, content: C) -> D:
+        """Open the content.
+
+        Raises:
+            RecordError: it is malformed, too large or of an unsupported type.
+        """
+
+    def own_findings(self, decoded: D) -> Sequence[Finding]:
+        """What decoding itself revealed (metadata)."""
+
+    def detect(self, detector: DetectorT, batch: Sequence[D]) -> Sequence[Sequence[Finding]]:
+        """One list of findings a record, in the order of `batch`; raises whatever the detector raises."""
+
+    def redact(self, decoded: D, hits: Sequence[Hit], tenant: str) -> C:
+        """The content with every hit removed; same input, same bytes.
+
+        Raises:
+            RedactionError: an operator could not be applied.
+        """

@@ -1,0 +1,303 @@
+"""The tenant's policy document: a closed pydantic schema, without a language of its own.
+
+`FilterPolicy` is the document; `check_capabilities` says whether an installation can keep what a document promises.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from filters.errors import PolicyError
+from filters.findings import ContextAttribute, EntityType, FindingSource
+from filters.records import ContentKind
+from filters.verdict import Action, PolicyRef
+
+TENANT_PATTERN = r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$"
+DEFAULT_MIN_SCORE = 0.4
+"""Presidio gives its weaker patterns 0.4 once a context word stands near; below lies noise."""
+
+Score = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Mode(StrEnum):
+    """How far a policy is rolled out."""
+
+    OFF = "off"
+    SHADOW = "shadow"
+    CANARY = "canary"
+    ENFORCE = "enforce"
+
+
+# ── text operators ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class ReplaceText(_Document):
+    """Put the entity's name in angle brackets, or a fixed text, in the span's place."""
+
+    type: Literal["replace"] = "replace"
+    text: Annotated[str, Field(max_length=64)] | None = Field(
+        default=None, description="The substitute; `<ENTITY_TYPE>` where absent."
+    )
+
+
+class MaskText(_Document):
+    """Cover letters and digits one by one; the last `keep_last` of them stay."""
+
+    type: Literal["mask"] = "mask"
+    character: Annotated[str, Field(min_length=1, max_length=1)] = "*"
+    keep_last: Annotated[int, Field(ge=0, le=4)] = 0
+
+
+class RemoveText(_Document):
+    """Take the span out."""
+
+    type: Literal["remove"] = "remove"
+
+
+class HashText(_Document):
+    """A keyed hash of the span (HMAC-SHA256 under the tenant's key), as hex digits in angle brackets."""
+
+    type: Literal["hash"] = "hash"
+    length: Annotated[int, Field(ge=8, le=64)] = 16
+
+
+class PseudonymText(_Document):
+    """A substitute of the same kind, always the same for the same text of the same tenant."""
+
+    type: Literal["pseudonym"] = "pseudonym"
+
+
+TextOperator = Annotated[
+    ReplaceText | MaskText | RemoveText | HashText | PseudonymText,
+    Field(discriminator="type"),
+]
+
+# ── image operators ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Shape(StrEnum):
+    """The covered area: the box, or the ellipse around it (never inside: its corners are private too)."""
+
+    BOX = "box"
+    ELLIPSE = "ellipse"
+
+
+class _RegionOperator(_Document):
+    margin: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+        default=0.15, description="Added on every side, as a share of the box's longer side."
+    )
+    shape: Shape = Shape.BOX
+
+
+class FillRegion(_RegionOperator):
+    """One opaque colour."""
+
+    type: Literal["fill"] = "fill"
+    color: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#000000"
+
+
+class MosaicLook(_RegionOperator):
+    """Looks like a mosaic, computed from the surroundings only: independent of the private pixels."""
+
+    type: Literal["mosaic_look"] = "mosaic_look"
+
+
+class _CosmeticOperator(_RegionOperator):
+    cosmetic: Literal[True] = Field(
+        description="Must be `true`: this operator can be reversed, and the policy has to say that it knows."
+    )
+
+
+class CosmeticMosaic(_CosmeticOperator):
+    """A plain mosaic of the private pixels; `blocks` along the longer side. Reversible at any published strength."""
+
+    type: Literal["mosaic"] = "mosaic"
+    blocks: Annotated[int, Field(ge=2, le=32)] = 6
+
+
+class CosmeticBlur(_CosmeticOperator):
+    """A plain Gaussian blur; `sigma` as a share of the box's longer side. Reversible at any published strength."""
+
+    type: Literal["blur"] = "blur"
+    sigma: Annotated[float, Field(ge=0.05, le=1.0)] = 0.25
+
+
+ImageOperator = Annotated[
+    FillRegion | MosaicLook | CosmeticMosaic | CosmeticBlur,
+    Field(discriminator="type"),
+]
+
+# ── rules ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+Entities = Annotated[tuple[EntityType, ...], Field(min_length=1)]
+RuleId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+
+
+class _Rule(_Document):
+    id: RuleId | None = Field(default=None, description="Named in verdicts; else the rule's place in the document.")
+    entities: Entities
+    min_score: Score = DEFAULT_MIN_SCORE
+    action: Action
+
+    @model_validator(mode="after")
+    def _operator_goes_with_redact(self) -> Self:
+        if getattr(self, "operator", None) is not None and self.action is not Action.REDACT:
+            raise ValueError(f"`operator` has no effect under `action: {self.action}`; use `action: redact` or drop it")
+        if len(set(self.entities)) != len(self.entities):
+            raise ValueError("`entities` names an entity twice")
+        return self
+
+
+class PromptRule(_Rule):
+    """What to do with text findings of some types."""
+
+    operator: TextOperator | None = Field(default=None, description="For `redact`; `{type: replace}` where absent.")
+    unless: tuple[ContextAttribute, ...] = Field(
+        default=(), description="The rule passes over findings that carry one of these attributes."
+    )
+
+
+class ImageRule(_Rule):
+    """What to do with image findings of some types."""
+
+    operator: ImageOperator | None = Field(default=None, description="For `redact`; `{type: fill}` where absent.")
+    source: FindingSource | None = Field(default=None, description="Only findings made this way; any where absent.")
+
+
+class MetadataHandling(StrEnum):
+    """`strip`: an image with metadata is released without; `keep`: an image without findings keeps its bytes."""
+
+    STRIP = "strip"
+    KEEP = "keep"
+
+
+class PromptSection(_Document):
+    """How prompts are judged."""
+
+    rules: tuple[PromptRule, ...] = ()
+
+
+class ImageSection(_Document):
+    """How images are judged."""
+
+    rules: tuple[ImageRule, ...] = ()
+    metadata: MetadataHandling = MetadataHandling.STRIP
+
+
+Section = PromptSection | ImageSection
+
+
+class OnError(StrEnum):
+    """What becomes of a record that cannot be judged. There is no way to write "pass"."""
+
+    REJECT = "reject"
+    HOLD = "hold"
+
+
+class PolicySpec(_Document):
+    """The judgement itself. A kind of content without a section is rejected."""
+
+    mode: Mode = Mode.ENFORCE
+    canary_percent: Annotated[int, Field(ge=1, le=99)] | None = Field(
+        default=None, description="With `mode: canary`: the share of request ids that is enforced; the rest is shadow."
+    )
+    on_error: OnError = OnError.REJECT
+    prompts: PromptSection | None = None
+    images: ImageSection | None = None
+
+    @model_validator(mode="after")
+    def _canary_percent_goes_with_canary(self) -> Self:
+        if (self.mode is Mode.CANARY) != (self.canary_percent is not None):
+            raise ValueError("`canary_percent` and `mode: canary` go together")
+        return self
+
+
+class PolicyMetadata(_Document):
+    """Whose policy this is, and its version, which must grow with each change."""
+
+    tenant: Annotated[str, Field(pattern=TENANT_PATTERN)]
+    version: Annotated[int, Field(ge=1)]
+
+
+class FilterPolicy(_Document):
+    """A tenant's policy document."""
+
+    apiVersion: Literal["veilstream/v1"]  # noqa: N815  the document's own spelling
+    kind: Literal["FilterPolicy"]
+    metadata: PolicyMetadata
+    spec: PolicySpec
+
+    @property
+    def tenant(self) -> str:
+        return self.metadata.tenant
+
+    @property
+    def ref(self) -> PolicyRef:
+        return PolicyRef(self.metadata.tenant, self.metadata.version, self.spec.mode.value)
+
+    def section(self, kind: ContentKind) -> Section | None:
+        """The section for a kind of content; None where the document has none."""
+        return self.spec.prompts if kind is ContentKind.PROMPT else self.spec.images
+
+    def entities(self, kind: ContentKind) -> frozenset[EntityType]:
+        """Every entity type that a rule for `kind` names."""
+        section = self.section(kind)
+        return frozenset(entity for rule in (section.rules if section else ()) for entity in rule.entities)
+
+    @property
+    def actions(self) -> frozenset[Action]:
+        """Every action that a record can get under this policy."""
+        sections = (self.spec.prompts, self.spec.images)
+        rules = (rule for section in sections if section for rule in section.rules)
+        return frozenset(rule.action for rule in rules) | {Action(self.spec.on_error.value)}
+
+
+def policy_json_schema() -> dict[str, Any]:
+    """The document's JSON Schema (draft 2020-12), for editors and validators."""
+    return FilterPolicy.model_json_schema() | {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Veilstream FilterPolicy",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an installation can do: the entity types that its detectors find by kind, and whether a key is set."""
+
+    entities: dict[ContentKind, frozenset[EntityType]]
+    has_key: bool
+
+
+def _keyed_operators(policy: FilterPolicy) -> bool:
+    rules: Iterable[PromptRule] = policy.spec.prompts.rules if policy.spec.prompts else ()
+    return any(isinstance(rule.operator, HashText | PseudonymText) for rule in rules)
+
+
+def check_capabilities(policy: FilterPolicy, capabilities: Capabilities) -> None:
+    """Refuse a policy that this installation could not keep.
+
+    Raises:
+        PolicyError: it holds or uses keyed operators while no key is set, or a rule names an entity type that no
+            installed detector finds.
+    """
+    where = f"policy of tenant {policy.tenant!r}, version {policy.metadata.version}"
+    if not capabilities.has_key and (Action.HOLD in policy.actions or _keyed_operators(policy)):
+        raise PolicyError(
+            f"{where}: `hold`, `hash` and `pseudonym` need a key and none is set; set VEILSTREAM_KEYS__MASTER",
+            reason="key_missing",
+        )
+    for kind in ContentKind:
+        missing = policy.entities(kind) - capabilities.entities.get(kind, frozenset())
+        if missing:
+            names = ", ".join(sorted(missing))
+            raise PolicyError(
+                f"{where}: no installed detector finds {names} in {kind.value}s; drop the rule or install a detector",
+                reason="detector_missing",
+            )
