@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from filters.findings import EntityType, Finding, ImageFinding, TextFinding
 from filters.policy import (
+    CosmeticOperator,
     FillRegion,
     FilterPolicy,
     ImageOperator,
@@ -47,6 +48,18 @@ class Decision:
     def redactions(self) -> tuple[Hit, ...]:
         """The hits that ask for changed content."""
         return tuple(hit for hit in self.hits if hit.action is Action.REDACT)
+
+    def remaining(self) -> "Decision":
+        """What may not be in released content: hits to redact, hold or reject, but for cosmetic redactions.
+
+        A cosmetic operator leaves what it covers recognisable, and the policy has said that it knows.
+        """
+        left = tuple(
+            hit
+            for hit in self.hits
+            if hit.action.severity >= Action.REDACT.severity and not isinstance(hit.operator, CosmeticOperator)
+        )
+        return Decision(strictest(hit.action for hit in left), tuple(dict.fromkeys(hit.rule for hit in left)), left)
 
 
 def _applies(rule: PromptRule | ImageRule, finding: Finding) -> bool:

@@ -109,20 +109,22 @@ class MosaicLook(_RegionOperator):
     type: Literal["mosaic_look"] = "mosaic_look"
 
 
-class _CosmeticOperator(_RegionOperator):
+class CosmeticOperator(_RegionOperator):
+    """An operator whose result still depends on the private pixels."""
+
     cosmetic: Literal[True] = Field(
         description="Must be `true`: this operator can be reversed, and the policy has to say that it knows."
     )
 
 
-class CosmeticMosaic(_CosmeticOperator):
+class CosmeticMosaic(CosmeticOperator):
     """A plain mosaic of the private pixels; `blocks` along the longer side. Reversible at any published strength."""
 
     type: Literal["mosaic"] = "mosaic"
     blocks: Annotated[int, Field(ge=2, le=32)] = 6
 
 
-class CosmeticBlur(_CosmeticOperator):
+class CosmeticBlur(CosmeticOperator):
     """A plain Gaussian blur; `sigma` as a share of the box's longer side. Reversible at any published strength."""
 
     type: Literal["blur"] = "blur"

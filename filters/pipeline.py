@@ -1,0 +1,264 @@
+"""The pipeline: decode → detect → decide → act → verify, for a batch, failing closed.
+
+Every record gets an outcome; nothing but a `ConfigurationError` of the caller's making escapes. A record whose
+detectors did not all answer is never released, and a redaction is released only after the detectors have looked at
+the very bytes that go out.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from filters.case import Case, open_cases
+from filters.decide import Decision, decide
+from filters.errors import (
+    DetectorTimeout,
+    InferenceError,
+    RecordError,
+    RedactionError,
+    UnknownTenant,
+    UnsupportedMedia,
+    VeilstreamError,
+)
+from filters.findings import EntityType, Finding
+from filters.medium import Medium
+from filters.policy import Capabilities, Mode
+from filters.protocols import Detector, PipelineObserver, PolicyResolver
+from filters.records import ContentKind, Record
+from filters.verdict import Action, ModelRef, Outcome
+
+AnyMedium = Medium[Any, Any, Any]
+
+
+class FilterPipeline:
+    """Judges batches of records. Thread-safe: it holds no state between calls.
+
+    Args:
+        media: one medium for each kind of content that will come.
+        policies: where the policy in force is looked up, once a record.
+        observer: is told of stages, detector failures and verdicts.
+        clock: monotonic seconds; deadlines are on the same clock.
+    """
+
+    def __init__(
+        self,
+        media: Sequence[AnyMedium],
+        policies: PolicyResolver,
+        observer: PipelineObserver,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._media: Mapping[ContentKind, AnyMedium] = {medium.kind: medium for medium in media}
+        self._policies = policies
+        self._observer = observer
+        self._clock = clock
+
+    def process_batch(self, records: Sequence[Record], deadline: float | None = None) -> list[Outcome]:
+        """One outcome a record, in order.
+
+        Args:
+            records: of any mixture of kinds and tenants.
+            deadline: on the pipeline's clock; what is still open then ends as `DetectorTimeout`. A call into native
+                code is not interrupted: the caller bounds that.
+        """
+        cases = [self._opened(record) for record in records]
+        for kind, medium in self._media.items():
+            undecided = [case for case in open_cases(cases) if case.kind is kind and case.decision is None]
+            for chunk in _chunks(undecided, medium):
+                self._judge(chunk, medium, deadline)
+        outcomes = [case.outcome() for case in cases]
+        for outcome in outcomes:
+            self._observer.judged(outcome.verdict)
+        return outcomes
+
+    def failed(self, record: Record, error: VeilstreamError, stage: str) -> Outcome:
+        """The outcome of a record that could not be judged, for reasons outside the pipeline."""
+        case = self._opened(record)
+        if case.open:
+            case.fail(error, stage)
+        outcome = case.outcome()
+        self._observer.judged(outcome.verdict)
+        return outcome
+
+    def _opened(self, record: Record) -> Case:
+        case = Case(record)
+        try:
+            case.policy = policy = self._policies.resolve(record.context.tenant)
+        except UnknownTenant as error:
+            case.fail(error, "resolve")
+            return case
+        if policy.spec.mode is Mode.OFF:
+            case.decision = Decision(Action.ALLOW)
+        elif policy.section(case.kind) is None:
+            case.decision = decide((), policy, case.kind)
+        return case
+
+    def _judge(self, cases: Sequence[Case], medium: AnyMedium, deadline: float | None) -> None:
+        for step in (self._decode, self._detect, self._decide, self._act, self._verify):
+            if deadline is not None and self._clock() >= deadline:
+                _fail_all(open_cases(cases), DetectorTimeout("the batch deadline passed"), "detect")
+            step(open_cases(cases), medium)
+        for case in cases:
+            case.decoded = None  # pixels must not outlive their chunk
+
+    def _decode(self, cases: Sequence[Case], medium: AnyMedium) -> None:
+        with self._stage("decode", cases):
+            for case in cases:
+                _decode_one(case, medium)
+
+    def _detect(self, cases: Sequence[Case], medium: AnyMedium) -> None:
+        with self._stage("detect", cases):
+            for detector in medium.detectors:
+                self._ask(detector, [case for case in cases if _is_required(detector, case)], medium)
+
+    def _ask(self, detector: Detector, cases: Sequence[Case], medium: AnyMedium) -> None:
+        """Ask for the whole batch; where that fails, for each record alone once, so that one spoils no other."""
+        asked = open_cases(cases)
+        if not asked:
+            return
+        try:
+            answers = self._answers(detector, asked, medium)
+        except InferenceError:
+            for case in asked:
+                self._ask_alone(detector, case, medium)
+            return
+        for case, findings in zip(asked, answers, strict=True):
+            _note(case, detector, findings)
+
+    def _ask_alone(self, detector: Detector, case: Case, medium: AnyMedium) -> None:
+        try:
+            _note(case, detector, self._answers(detector, [case], medium)[0])
+        except InferenceError as error:
+            case.fail(error, "detect")
+
+    def _answers(self, detector: Detector, cases: Sequence[Case], medium: AnyMedium) -> list[Sequence[Finding]]:
+        try:
+            answers = list(medium.detect(detector, [case.decoded for case in cases]))
+        except Exception as error:  # noqa: BLE001  a detector may raise anything; its text may hold content
+            self._observer.detector_failed(detector.name, InferenceError.code)
+            raise InferenceError(f"detector {detector.name} raised {type(error).__name__}", reason="raised") from None
+        if len(answers) != len(cases):
+            self._observer.detector_failed(detector.name, InferenceError.code)
+            raise InferenceError(
+                f"detector {detector.name} gave {len(answers)} answers for {len(cases)} records", reason="wrong_count"
+            )
+        return answers
+
+    def _decide(self, cases: Sequence[Case], medium: AnyMedium) -> None:
+        with self._stage("decide", cases):
+            for case in cases:
+                case.decision = _decision(case, medium.kind)
+
+    def _act(self, cases: Sequence[Case], medium: AnyMedium) -> None:
+        acting = [case for case in cases if case.enforced and case.intended is Action.REDACT]
+        with self._stage("act", acting):
+            for case in acting:
+                if case.decision:
+                    _redact(case, case.decoded, case.decision, medium)
+
+    def _verify(self, cases: Sequence[Case], medium: AnyMedium) -> None:
+        """Look at what would be released; redact once more what is still there, and look again."""
+        released = [case for case in cases if case.released is not None]
+        with self._stage("verify", released):
+            again = []
+            for case, copy, remains in self._remains(released, medium):
+                if remains.action is Action.REDACT:
+                    _redact(case, copy.decoded, remains, medium)
+                    again.append(case)
+                else:
+                    _fail_all([case], _remaining(remains), "verify")
+            for case, _, remains in self._remains(open_cases(again), medium):
+                _fail_all([case], _remaining(remains), "verify")
+
+    def _remains(self, cases: Sequence[Case], medium: AnyMedium) -> Iterator[tuple[Case, Case, Decision]]:
+        """The cases whose released content still has something to redact, hold or reject."""
+        copies = []
+        for case in cases:
+            copy = Case(Record(case.record.context, case.released or case.record.content), policy=case.policy)
+            _decode_one(copy, medium)
+            copies.append(copy)
+        for detector in medium.detectors:
+            self._ask(detector, [copy for copy in copies if _is_required(detector, copy)], medium)
+        for case, copy in zip(cases, copies, strict=True):
+            if copy.error is not None:
+                case.fail(RedactionError("the released content could not be verified", reason="unverified"), "verify")
+                continue
+            remains = _decision(copy, medium.kind).remaining()
+            if remains.hits:
+                yield case, copy, remains
+
+    @contextmanager
+    def _stage(self, name: str, cases: Sequence[Case]) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        seconds = time.perf_counter() - started
+        for case in cases:
+            case.timings[name] = seconds / len(cases)
+        if cases:
+            self._observer.stage_finished(name, cases[0].kind.value, seconds, len(cases))
+
+
+def capabilities(media: Sequence[AnyMedium], *, has_key: bool) -> Capabilities:
+    """What policies may ask of these media."""
+    entities: dict[ContentKind, frozenset[EntityType]] = {
+        medium.kind: medium.own_entities.union(*(detector.entities for detector in medium.detectors))
+        for medium in media
+    }
+    return Capabilities(entities, has_key)
+
+
+def _chunks(cases: Sequence[Case], medium: AnyMedium) -> Iterator[list[Case]]:
+    """Split so that no more than the medium's batch weight lies decoded in memory at a time."""
+    chunk: list[Case] = []
+    total = 0
+    for case in cases:
+        weight = medium.weight(case.record.content)
+        if chunk and total + weight > medium.batch_weight:
+            yield chunk
+            chunk, total = [], 0
+        chunk.append(case)
+        total += weight
+    if chunk:
+        yield chunk
+
+
+def _decode_one(case: Case, medium: AnyMedium) -> None:
+    try:
+        case.decoded = medium.decode(case.record.content)
+    except RecordError as error:
+        case.fail(error, "decode")
+    except Exception as error:  # noqa: BLE001  codecs may raise anything; the record is at fault, not its neighbours
+        case.fail(UnsupportedMedia(f"decoding raised {type(error).__name__}", reason="decoder_raised"), "decode")
+    else:
+        case.findings.extend(medium.own_findings(case.decoded))
+
+
+def _is_required(detector: Detector, case: Case) -> bool:
+    return case.policy is not None and not detector.entities.isdisjoint(case.policy.entities(case.kind))
+
+
+def _note(case: Case, detector: Detector, findings: Sequence[Finding]) -> None:
+    case.models.append(ModelRef(detector.name, detector.digest))
+    case.findings.extend(findings)
+
+
+def _decision(case: Case, kind: ContentKind) -> Decision:
+    return decide(case.findings, case.policy, kind) if case.policy else Decision(Action.REJECT)
+
+
+def _remaining(remains: Decision) -> RedactionError:
+    return RedactionError(f"{len(remains.hits)} findings remain after redaction", reason="remains")
+
+
+def _redact(case: Case, decoded: object, decision: Decision, medium: AnyMedium) -> None:
+    try:
+        case.released = medium.redact(decoded, decision.redactions, case.record.context.tenant)
+    except RedactionError as error:
+        case.fail(error, "act")
+    except Exception as error:  # noqa: BLE001  an operator that raises has not redacted
+        case.fail(RedactionError(f"redaction raised {type(error).__name__}", reason="operator_raised"), "act")
+
+
+def _fail_all(cases: Sequence[Case], error: VeilstreamError, stage: str) -> None:
+    for case in cases:
+        case.fail(error, stage)
