@@ -1,0 +1,119 @@
+"""Faust wiring: raw records into the gates, acks back, and nothing else of Faust's.
+
+Faust owns the group, the fetch and the lifecycle. What it does around acknowledgements would lose records (see
+docs/delivery.md), so events are consumed with `noack()`, and every event holds one reference more than Faust knows of:
+when Faust acks an event that it skips during a rebalance, the reference keeps that ack from reaching the consumer.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import faust
+from faust.exceptions import ConsumerNotStarted
+from faust.types import TP, EventT, Message
+
+from streams.acks import Delivery
+from streams.gate import Gate
+from streams.message import RawMessage
+
+
+class RawSchema(faust.Schema):
+    """Hands records on as bytes: reading them is part of the judging, so that bad ones get a verdict too."""
+
+    def compile(self, app: Any, **_hooks: Any) -> Callable[..., Awaitable[EventT]]:  # noqa: ANN401  Faust's signature
+        """A decoder that cannot fail, and takes the reference that only the gate gives back."""
+
+        async def decode(message: Message, *, propagate: bool = False) -> EventT:
+            del propagate
+            message.incref()
+            return app.create_event(message.key, message.value, message.headers, message)  # type: ignore[no-any-return]
+
+        return decode
+
+
+class FaustDelivery:
+    """`Delivery` of one Faust event."""
+
+    __slots__ = ("_app", "_message", "generation", "raw")
+
+    def __init__(self, app: faust.App, message: Message) -> None:
+        self._app = app
+        self._message = message
+        self.generation: int = message.generation_id or 0
+        self.raw = raw_message(message)
+
+    def ack(self) -> None:
+        """Ack, unless a rebalance has come between: the partition is then another's, or will be read again."""
+        consumer = self._app.consumer
+        if self._message.generation_id == self._app.consumer_generation_id:
+            consumer.ack(self._message)
+        else:
+            # Faust waits for its unacked events before it lets go of partitions; this one will never be acked
+            consumer._unacked_messages.discard(self._message)  # noqa: SLF001  pinned by tests/contract
+
+
+def raw_message(message: Message) -> RawMessage:
+    """A Faust message as the edge's own type."""
+    headers = message.headers
+    pairs = headers.items() if hasattr(headers, "items") else headers or ()
+    return RawMessage(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        headers=tuple(pairs),
+        timestamp_ms=int(message.timestamp * 1000) if message.timestamp is not None else None,
+    )
+
+
+def attach(app: faust.App, topic: str, gate: Gate) -> None:
+    """Let `gate` take in what comes on `topic`."""
+    channel = app.topic(topic, schema=RawSchema(key_type=bytes, value_type=bytes), internal=False)
+
+    async def intake(stream: Any) -> None:  # noqa: ANN401  Faust's stream types are not exported
+        async for event in stream.noack().events():
+            delivery: Delivery = FaustDelivery(app, event.message)
+            await gate.submit(delivery)
+
+    app.agent(channel, name=f"veilstream.intake.{topic}", concurrency=1)(intake)
+
+
+def lags(app: faust.App) -> list[tuple[str, int, int]]:
+    """`(topic, partition, records)` that lie behind the committed position, for each assigned partition."""
+    consumer = app.consumer
+    result = []
+    for tp in partitions(app):
+        high = consumer.highwater(tp)
+        committed = consumer._committed_offset.get(tp)  # noqa: SLF001  pinned by tests/contract
+        if high is not None and committed is not None:
+            result.append((tp.topic, tp.partition, max(0, high - committed)))
+    return result
+
+
+def partitions(app: faust.App) -> set[TP]:
+    """The partitions that this worker owns now."""
+    try:
+        return set(app.consumer.assignment())
+    except ConsumerNotStarted:
+        return set()
+
+
+async def run_until(app: faust.App, stop: asyncio.Event, drain_seconds: float) -> None:
+    """Run the Faust app until `stop` is set, then let it finish what it has taken in.
+
+    Raises:
+        TimeoutError: the drain took longer than `drain_seconds`.
+        Exception: whatever crashed the app.
+    """
+    await app.start()
+    crashed = asyncio.ensure_future(app.wait_until_stopped())
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({crashed, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if app.crash_reason is not None:
+        raise app.crash_reason
+    async with asyncio.timeout(drain_seconds):
+        await app.stop()
+    await crashed

@@ -1,0 +1,130 @@
+"""The one place where objects are built from settings."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import faust
+
+from filters.errors import DeliveryError
+from filters.image.limits import ImageLimits
+from filters.image.medium import ImageMedium
+from filters.keys import TenantKeys
+from filters.pipeline import AnyMedium, FilterPipeline
+from filters.records import ContentKind
+from filters.text.medium import PromptMedium, TextLimits
+from filters.text.patterns import PatternDetector
+from models.face import build_face_detector
+from models.manifest import load_manifest
+from models.weights import WeightStore
+from streams.emit import Deliverer
+from streams.gate import Gate, GateLimits
+from streams.judge import Judge, OutputLimits
+from streams.kafka_client import broker_credentials
+from streams.message import MessageReader
+from streams.metrics import Metrics
+from streams.settings import Settings
+
+
+def build_keys(settings: Settings) -> TenantKeys:
+    """Tenant keys from the master key, if there is one."""
+    return TenantKeys(settings.keys.master_bytes())
+
+
+def build_media(settings: Settings, kinds: Sequence[ContentKind], keys: TenantKeys) -> list[AnyMedium]:
+    """The media for `kinds`, with their detectors loaded.
+
+    Raises:
+        ModelError: weights are missing or altered, or the device is not there.
+    """
+    build: dict[ContentKind, Callable[[], AnyMedium]] = {
+        ContentKind.PROMPT: lambda: _prompt_medium(settings, keys),
+        ContentKind.IMAGE: lambda: _image_medium(settings),
+    }
+    return [build[kind]() for kind in kinds]
+
+
+def _prompt_medium(settings: Settings, keys: TenantKeys) -> AnyMedium:
+    limits = TextLimits(max_characters=settings.prompts.max_characters)
+    return PromptMedium([PatternDetector()], keys, limits)
+
+
+def _image_medium(settings: Settings) -> AnyMedium:
+    options = settings.images
+    limits = ImageLimits(
+        max_bytes=options.max_image_bytes,
+        max_pixels=options.max_pixels,
+        max_side=options.max_side,
+        max_frames=options.max_frames,
+    )
+    entry = load_manifest(settings.models.manifest).entry(settings.models.face)
+    weights = WeightStore(settings.models.cache_dir).path(entry)
+    face = build_face_detector(entry, weights, settings.models.device, threads=settings.models.threads)
+    return ImageMedium([face], limits, batch_weight=options.batch_pixel_bytes)
+
+
+def build_judge(settings: Settings, kind: ContentKind, pipeline: FilterPipeline, keys: TenantKeys) -> Judge:
+    """The judge of one stream."""
+    stream = settings.stream(kind)
+    reader = MessageReader(kind, stream.mapping, stream.max_bytes)
+    limits = OutputLimits(settings.kafka.max_message_bytes, settings.delivery.max_sealed_bytes)
+    return Judge(kind, reader, pipeline, settings.topics, keys, limits)
+
+
+def build_gate(
+    settings: Settings,
+    kind: ContentKind,
+    judge: Judge,
+    deliverer: Deliverer,
+    metrics: Metrics,
+    on_fatal: Callable[[DeliveryError], None],
+    may_judge: Callable[[], bool],
+) -> Gate:
+    """The gate of one stream, its gauges registered."""
+    stream = settings.stream(kind)
+    limits = GateLimits(
+        batch_records=stream.batch_records,
+        batch_bytes=stream.max_bytes * 2,
+        linger_seconds=stream.batch_linger_seconds,
+        queue_records=stream.queue_records,
+        judge_seconds=settings.delivery.judge_seconds,
+        deliver_seconds=settings.delivery.deliver_seconds,
+    )
+    gate = Gate(judge, deliverer, limits, metrics.stream(kind.value), on_fatal, may_judge)
+    metrics.watch_stream(kind.value, lambda: gate.open_records, lambda: gate.oldest_age)
+    return gate
+
+
+def build_faust_app(settings: Settings, kind: ContentKind) -> faust.App:
+    """A Faust app for one stream, with the settings of docs/delivery.md. One stream, one consumer group."""
+    kafka, delivery = settings.kafka, settings.delivery
+    buffer = settings.stream(kind).queue_records
+    options: dict[str, Any] = {
+        "processing_guarantee": "at_least_once",
+        "agent_supervisor": "mode.CrashingSupervisor",
+        "broker": [f"kafka://{host.strip()}" for host in kafka.bootstrap_servers.split(",")],
+        "broker_credentials": broker_credentials(kafka),
+        "broker_commit_interval": kafka.commit_interval_seconds,
+        "broker_max_poll_records": min(64, buffer),
+        "broker_session_timeout": kafka.session_timeout_seconds,
+        "broker_request_timeout": max(90.0, kafka.session_timeout_seconds * 2),
+        # a rebalance waits for what was taken in, which takes a judging and a delivery at most
+        "broker_rebalance_timeout": delivery.judge_seconds + delivery.deliver_seconds + 10,
+        "consumer_auto_offset_reset": "earliest",
+        "consumer_max_fetch_size": kafka.max_message_bytes,
+        "consumer_group_instance_id": f"{kafka.instance_id}-{kind.value}" if kafka.instance_id else None,
+        "stream_buffer_maxsize": min(64, buffer),
+        "stream_wait_empty": True,
+        "stream_publish_on_commit": False,
+        "producer_threaded": False,
+        "topic_allow_declare": False,
+        "topic_disable_leader": True,
+        "web_enabled": False,
+        "autodiscover": False,
+        "store": "memory://",
+    }
+    return faust.App(f"{kafka.group}-{kind.value}s", **options)
+
+
+def input_topic(settings: Settings, kind: ContentKind) -> str:
+    """The topic that a stream reads."""
+    return settings.topics.prompts if kind is ContentKind.PROMPT else settings.topics.images

@@ -1,0 +1,69 @@
+"""The JSON documents that leave the filter about a record: findings, verdicts, rejections. Never content."""
+
+from typing import Any
+
+import orjson
+
+from filters.findings import Finding, TextFinding
+from filters.verdict import Verdict
+
+_SCORE_DIGITS = 4
+
+
+def finding_document(finding: Finding) -> dict[str, Any]:
+    """A finding as JSON: place, type, score, detector."""
+    if isinstance(finding, TextFinding):
+        place: dict[str, Any] = {"field": finding.field, "start": finding.start, "end": finding.end}
+    else:
+        box = finding.box
+        place = {"frame": finding.frame, "box": [box.x0, box.y0, box.x1, box.y1] if box else None}
+    return place | {
+        "entity_type": finding.entity_type.value,
+        "score": round(finding.score, _SCORE_DIGITS),
+        "detector": finding.detector,
+    }
+
+
+def verdict_document(verdict: Verdict) -> dict[str, Any]:
+    """The audit record of a verdict."""
+    failure = verdict.failure
+    return {
+        "verdict_id": verdict.id,
+        "request_id": verdict.context.request_id,
+        "tenant": verdict.context.tenant,
+        "kind": verdict.kind.value,
+        "source": str(verdict.context.source),
+        "action": verdict.action.value,
+        "intended": verdict.intended.value,
+        "rules": list(verdict.rules),
+        "findings": [finding_document(finding) for finding in verdict.findings],
+        "policy": {
+            "tenant": verdict.policy.tenant,
+            "version": verdict.policy.version,
+            "mode": verdict.policy.mode,
+        },
+        "models": [{"name": model.name, "digest": model.digest} for model in verdict.models],
+        "error": {"code": failure.code, "reason": failure.reason, "stage": failure.stage} if failure else None,
+        "timings": {stage: round(seconds, 6) for stage, seconds in verdict.timings.items()},
+    }
+
+
+def rejection_document(verdict: Verdict) -> dict[str, Any]:
+    """What the sender of a rejected or held record is told: codes and reasons."""
+    failure = verdict.failure
+    return {
+        "verdict_id": verdict.id,
+        "request_id": verdict.context.request_id,
+        "tenant": verdict.context.tenant,
+        "kind": verdict.kind.value,
+        "source": str(verdict.context.source),
+        "action": verdict.action.value,
+        "rules": list(verdict.rules),
+        "entity_types": sorted({finding.entity_type.value for finding in verdict.findings}),
+        "error": {"code": failure.code, "reason": failure.reason} if failure else None,
+    }
+
+
+def encode(document: dict[str, Any]) -> bytes:
+    """Compact JSON."""
+    return orjson.dumps(document)

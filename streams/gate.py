@@ -1,0 +1,228 @@
+"""The gate: batches, deadlines, durable outputs, acks in order. Everything that could lose a record is here.
+
+A record enters by `submit` and is acknowledged only when its verdict and then its content are durable. When an output
+cannot be delivered the process ends without acknowledging, and the input is replayed.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from filters.errors import DeliveryError, DetectionError, DetectorTimeout, InferenceError
+from streams.acks import AckLedger, Delivery
+from streams.emit import Deliverer
+from streams.judge import Judgement
+from streams.message import RawMessage
+
+EXIT_DELIVERY_FAILED = 70
+"""EX_SOFTWARE of sysexits.h; an orchestrator restarts the process and the input is replayed."""
+_POLICY_POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class GateLimits:
+    """How much the gate takes on. Seconds and bytes; `in_flight` batches are judged at a time."""
+
+    batch_records: int
+    batch_bytes: int
+    linger_seconds: float
+    queue_records: int
+    in_flight: int = 2
+    judge_seconds: float = 30.0
+    deliver_seconds: float = 30.0
+    stuck_threads: int = 12
+
+
+class BatchJudge(Protocol):
+    """Judges raw messages in a worker thread."""
+
+    def judge(self, raws: Sequence[RawMessage], deadline: float) -> list[Judgement]:
+        """One judgement a message, in order; `deadline` in `time.monotonic` seconds; may raise anything."""
+
+    def failed(self, raw: RawMessage, error: DetectionError) -> Judgement:
+        """The judgement of a message that could not be judged; must not raise."""
+
+
+class GateObserver(Protocol):
+    """Is told what the gate does; metrics hang here."""
+
+    def batch_formed(self, records: int, capacity: int) -> None:
+        """A batch of `records` goes to the judge."""
+
+    def delivered(self, judgement: Judgement, age_seconds: float) -> None:
+        """All outputs of a record are durable; `age_seconds` since it was written to its topic."""
+
+
+class Gate:
+    """One gate a stream.
+
+    Args:
+        judge: runs in a thread of the gate's own pool.
+        deliverer: makes outputs durable.
+        limits: sizes and deadlines.
+        observer: metrics.
+        on_fatal: called when an output cannot be delivered; must end the process.
+        may_judge: whether policies are known to be current; while not, records wait.
+    """
+
+    def __init__(
+        self,
+        judge: BatchJudge,
+        deliverer: Deliverer,
+        limits: GateLimits,
+        observer: GateObserver,
+        on_fatal: Callable[[DeliveryError], None],
+        may_judge: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._may_judge = may_judge
+        self._judge = judge
+        self._deliverer = deliverer
+        self._limits = limits
+        self._observer = observer
+        self._on_fatal = on_fatal
+        self._queue: asyncio.Queue[Delivery] = asyncio.Queue(limits.queue_records)
+        self._slots = asyncio.Semaphore(limits.in_flight)
+        self._ledger = AckLedger(time.time)
+        self._threads = ThreadPoolExecutor(limits.stuck_threads + limits.in_flight, thread_name_prefix="judge")
+        self._stuck = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._progress = time.monotonic()
+
+    async def submit(self, delivery: Delivery) -> None:
+        """Take a record in; waits while the queue is full, which is the back-pressure on the consumer."""
+        self._ledger.open(delivery)
+        await self._queue.put(delivery)
+
+    async def run(self) -> None:
+        """Form batches and pass them through, until cancelled."""
+        previous: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        previous.set_result(None)
+        while True:
+            await self._slots.acquire()
+            batch = await self._next_batch()
+            while not self._may_judge():
+                await asyncio.sleep(_POLICY_POLL_SECONDS)
+            self._observer.batch_formed(len(batch), self._limits.batch_records)
+            released: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            task = asyncio.create_task(self._pass_through(batch, previous, released))
+            self._tasks.add(task)
+            task.add_done_callback(self._finished)
+            previous = released
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            fatal = (
+                error if isinstance(error, DeliveryError) else DeliveryError(f"the gate raised {type(error).__name__}")
+            )
+            self._on_fatal(fatal)
+
+    @property
+    def open_records(self) -> int:
+        """Records taken in and not yet acknowledged."""
+        return len(self._ledger)
+
+    @property
+    def oldest_age(self) -> float:
+        """Seconds since the oldest open record was written to its topic."""
+        return self._ledger.oldest_age()
+
+    @property
+    def stalled_seconds(self) -> float:
+        """Seconds without progress while records are open; 0 while idle."""
+        return time.monotonic() - self._progress if self.open_records else 0.0
+
+    async def _next_batch(self) -> list[Delivery]:
+        """Wait for a first record, then take what comes within the linger, up to the batch's limits."""
+        first = await self._queue.get()
+        if self.open_records == 1:
+            self._progress = time.monotonic()
+        batch, size = [first], _size(first)
+        closing = time.monotonic() + self._limits.linger_seconds
+        while len(batch) < self._limits.batch_records and size < self._limits.batch_bytes:
+            delivery = await self._next_within(closing - time.monotonic())
+            if delivery is None:
+                break
+            batch.append(delivery)
+            size += _size(delivery)
+        return batch
+
+    async def _next_within(self, seconds: float) -> Delivery | None:
+        if not self._queue.empty():
+            return self._queue.get_nowait()
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                return await self._queue.get()
+        except TimeoutError:
+            return None
+
+    async def _pass_through(
+        self, batch: Sequence[Delivery], previous: Awaitable[None], released: asyncio.Future[None]
+    ) -> None:
+        deadline = time.monotonic() + self._limits.judge_seconds
+        judgements = await self._judge_within([delivery.raw for delivery in batch], deadline)
+        await self._deliver(judgements, previous)
+        now = time.time()
+        for delivery, judgement in zip(batch, judgements, strict=True):
+            stamp = delivery.raw.timestamp_ms
+            self._observer.delivered(judgement, max(0.0, now - stamp / 1000) if stamp is not None else 0.0)
+            self._ledger.close(delivery)
+        self._progress = time.monotonic()
+        released.set_result(None)
+        self._slots.release()
+
+    async def _deliver(self, judgements: Sequence[Judgement], previous: Awaitable[None]) -> None:
+        """Verdicts first; then, when the batch before is out, the content: each key keeps its order."""
+        seconds = self._limits.deliver_seconds
+        await self._deliverer.deliver([judgement.audit for judgement in judgements], seconds)
+        await previous
+        await self._deliverer.deliver([output for judgement in judgements for output in judgement.outputs], seconds)
+
+    async def _judge_within(self, raws: Sequence[RawMessage], deadline: float) -> list[Judgement]:
+        """Judge; on an error or a hang, bisect until the record that causes it stands alone."""
+        remaining = deadline - time.monotonic()
+        budget = remaining if len(raws) == 1 else remaining / 2
+        try:
+            return await self._in_thread(raws, budget)
+        except DetectionError as error:
+            if len(raws) == 1 or time.monotonic() >= deadline:
+                return [self._judge.failed(raw, error) for raw in raws]
+        middle = len(raws) // 2
+        halves = (self._judge_within(part, deadline) for part in (raws[:middle], raws[middle:]))
+        first, second = await asyncio.gather(*halves)
+        return first + second
+
+    async def _in_thread(self, raws: Sequence[RawMessage], budget: float) -> list[Judgement]:
+        if budget <= 0:
+            raise DetectorTimeout("the batch deadline passed before the judging began")
+        deadline = time.monotonic() + budget
+        work = asyncio.get_running_loop().run_in_executor(self._threads, self._judge.judge, raws, deadline)
+        try:
+            # shielded: a hung thread cannot be cancelled, it is left behind and counted
+            judgements = await asyncio.wait_for(asyncio.shield(work), budget)
+        except TimeoutError:
+            self._leave_behind(work)
+            raise DetectorTimeout("the judging did not end before the deadline") from None
+        except Exception as error:  # noqa: BLE001  whatever the judge raises, its records are isolated and rejected
+            raise InferenceError(f"the judging raised {type(error).__name__}", reason="judge_raised") from None
+        if len(judgements) != len(raws):
+            raise InferenceError(f"{len(judgements)} judgements for {len(raws)} records", reason="wrong_count")
+        return judgements
+
+    def _leave_behind(self, work: asyncio.Future[list[Judgement]]) -> None:
+        self._stuck += 1
+        if self._stuck >= self._limits.stuck_threads:
+            self._on_fatal(DeliveryError(f"{self._stuck} judging threads hang", reason="threads_exhausted"))
+
+        def came_back(done: asyncio.Future[list[Judgement]]) -> None:
+            self._stuck -= 1
+            done.exception()  # seen, so that asyncio does not print it: its text may hold content
+
+        work.add_done_callback(came_back)
+
+
+def _size(delivery: Delivery) -> int:
+    return len(delivery.raw.value or b"")

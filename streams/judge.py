@@ -1,0 +1,167 @@
+"""From raw messages to what is written about them: read, run the pipeline, render.
+
+A judgement is a verdict, its audit record, and the outputs that its action asks for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from filters.errors import DetectionError, PayloadTooLarge, RecordError, VeilstreamError
+from filters.keys import TenantKeys
+from filters.pipeline import FilterPipeline
+from filters.records import ContentKind, RecordContext, SourcePosition
+from filters.verdict import Action, Failure, Outcome, PolicyRef, Verdict, verdict_id
+from streams.dead_letter import dead_letter
+from streams.documents import encode, rejection_document, verdict_document
+from streams.emit import OutputRecord
+from streams.message import MessageReader, RawMessage, ReadMessage
+from streams.seal import Sealer
+from streams.topics import TopicNames
+
+JSON_HEADER = ("content-type", b"application/json")
+SEALED_HEADER = ("content-type", b"application/vnd.veilstream.sealed")
+UNREAD = ""
+"""Tenant and request id of a message that could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A verdict and all that is written about the record: first `audit`, then `outputs`."""
+
+    verdict: Verdict
+    audit: OutputRecord
+    outputs: tuple[OutputRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLimits:
+    """Bytes: the largest record that may be released, the largest original that a dead letter keeps sealed."""
+
+    max_message_bytes: int
+    max_sealed_bytes: int
+
+
+class Judge:
+    """`BatchJudge` for one stream.
+
+    Args:
+        kind: of content on the stream.
+        reader: the platform's message mapping.
+        pipeline: judges records.
+        topics: where outputs go.
+        keys: for sealing what is held and for digests.
+        limits: sizes.
+    """
+
+    def __init__(
+        self,
+        kind: ContentKind,
+        reader: MessageReader,
+        pipeline: FilterPipeline,
+        topics: TopicNames,
+        keys: TenantKeys,
+        limits: OutputLimits,
+    ) -> None:
+        self._kind = kind
+        self._reader = reader
+        self._pipeline = pipeline
+        self._topics = topics
+        self._sealer = Sealer(keys) if keys.available else None
+        self._limits = limits
+
+    def judge(self, raws: Sequence[RawMessage], deadline: float) -> list[Judgement]:
+        """One judgement a message, in order."""
+        read = [self._read(raw) for raw in raws]
+        messages = [message for message in read if isinstance(message, ReadMessage)]
+        outcomes = iter(self._pipeline.process_batch([message.record for message in messages], deadline))
+        return [
+            self._judgement(raw, message, next(outcomes))
+            if isinstance(message, ReadMessage)
+            else self._unread(raw, message)
+            for raw, message in zip(raws, read, strict=True)
+        ]
+
+    def failed(self, raw: RawMessage, error: DetectionError) -> Judgement:
+        """The judgement of a message whose judging failed as a whole."""
+        message = self._read(raw)
+        if not isinstance(message, ReadMessage):
+            return self._unread(raw, message)
+        return self._judgement(raw, message, self._pipeline.failed(message.record, error, "detect"))
+
+    def _read(self, raw: RawMessage) -> ReadMessage | RecordError:
+        try:
+            return self._reader.read(raw)
+        except RecordError as error:
+            return error
+
+    def _unread(self, raw: RawMessage, error: RecordError) -> Judgement:
+        source = SourcePosition(raw.topic, raw.partition, raw.offset)
+        verdict = Verdict(
+            id=verdict_id(source, self._kind),
+            context=RecordContext(source, UNREAD, UNREAD),
+            kind=self._kind,
+            action=Action.REJECT,
+            intended=Action.REJECT,
+            rules=(f"error.{error.code}",),
+            findings=(),
+            policy=PolicyRef(UNREAD, 0, "none"),
+            models=(),
+            failure=Failure(error.code, error.reason, "read"),
+        )
+        return self._withheld(raw, verdict)
+
+    def _judgement(self, raw: RawMessage, message: ReadMessage, outcome: Outcome) -> Judgement:
+        if outcome.content is None:
+            return self._withheld(raw, outcome.verdict)
+        verdict = outcome.verdict
+        out = message.render(outcome.content, self._marks(verdict), verdict.id)
+        released = OutputRecord(self._released_topic, out.key, out.value, out.headers)
+        if _size(released) > self._limits.max_message_bytes:
+            error = PayloadTooLarge("the redacted message exceeds kafka.max_message_bytes", reason="released_too_large")
+            return self._withheld(raw, self._pipeline.failed(message.record, error, "act").verdict)
+        return Judgement(verdict, self._audit(raw, verdict), (released,))
+
+    @property
+    def _released_topic(self) -> str:
+        return self._topics.prompts_released if self._kind is ContentKind.PROMPT else self._topics.images_released
+
+    def _withheld(self, raw: RawMessage, verdict: Verdict) -> Judgement:
+        held = verdict.action is Action.HOLD
+        outputs = [self._held(raw, verdict)] if held else [self._rejected(raw, verdict)]
+        if verdict.failure is not None:
+            outputs.append(self._dead_letter(raw, verdict, verdict.failure))
+        return Judgement(verdict, self._audit(raw, verdict), tuple(outputs))
+
+    def _marks(self, verdict: Verdict) -> tuple[tuple[str, bytes | None], ...]:
+        policy = f"{verdict.policy.tenant}@{verdict.policy.version}"
+        return (
+            ("veilstream-verdict", verdict.id.encode()),
+            ("veilstream-action", verdict.action.value.encode()),
+            ("veilstream-policy", policy.encode()),
+            ("veilstream-source-offset", str(verdict.context.source).encode()),
+        )
+
+    def _audit(self, raw: RawMessage, verdict: Verdict) -> OutputRecord:
+        document = verdict_document(verdict) | {"judged_at": datetime.now(UTC).isoformat(timespec="milliseconds")}
+        return OutputRecord(self._topics.verdicts, raw.key, encode(document), (JSON_HEADER, *self._marks(verdict)))
+
+    def _rejected(self, raw: RawMessage, verdict: Verdict) -> OutputRecord:
+        value = encode(rejection_document(verdict))
+        return OutputRecord(self._topics.rejected, raw.key, value, (JSON_HEADER, *self._marks(verdict)))
+
+    def _held(self, raw: RawMessage, verdict: Verdict) -> OutputRecord:
+        if self._sealer is None:  # policies that hold are refused without a key, so this is a defect, not a setting
+            raise VeilstreamError("a record is to be held and there is no key")
+        sealed = self._sealer.seal(verdict.context.tenant, raw.value or b"", aad=verdict.id.encode())
+        headers = (SEALED_HEADER, *self._marks(verdict), ("veilstream-tenant", verdict.context.tenant.encode()))
+        return OutputRecord(self._topics.held, raw.key, sealed, headers)
+
+    def _dead_letter(self, raw: RawMessage, verdict: Verdict, failure: Failure) -> OutputRecord:
+        letter = dead_letter(raw, verdict, failure, self._sealer, self._limits.max_sealed_bytes)
+        return OutputRecord(self._topics.dead_letters, letter.key, letter.value, letter.headers)
+
+
+def _size(record: OutputRecord) -> int:
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.value) + len(record.key or b"") + headers + 512  # batch and record framing, generously

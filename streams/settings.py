@@ -1,0 +1,219 @@
+"""Every setting of a worker: one frozen document from arguments, environment and file, in that order of precedence.
+
+Environment variables are `VEILSTREAM_` and the path with `__`: `VEILSTREAM_KAFKA__BOOTSTRAP_SERVERS`. The file is YAML,
+named by `--config` or `VEILSTREAM_CONFIG`.
+"""
+
+import base64
+import binascii
+import os
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+from filters.errors import ConfigurationError
+from filters.keys import MASTER_KEY_BYTES
+from filters.records import ContentKind
+from models.session import Device
+from streams.mapping import MessageMapping
+from streams.topics import TopicNames
+
+PREFIX = "VEILSTREAM_"
+CONFIG_VARIABLE = "VEILSTREAM_CONFIG"
+
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class KafkaSettings(_Group):
+    """How to reach Kafka, and as whom."""
+
+    bootstrap_servers: str = Field(default="localhost:9092", description="host:port, comma-separated.")
+    group: str = Field(default="veilstream", description="Consumer group; prompts and images get a suffix each.")
+    instance_id: str | None = Field(default=None, description="Static group membership; unique for each process.")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    username: str | None = None
+    password: SecretStr | None = None
+    ca_file: Path | None = Field(default=None, description="CA certificates for TLS; the system's where absent.")
+    session_timeout_seconds: Seconds = 30.0
+    commit_interval_seconds: Seconds = 0.5
+    max_message_bytes: Count = Field(
+        default=32 * 1024 * 1024,
+        description="Largest record read or written; at most the brokers' and topics' `max.message.bytes`.",
+    )
+
+
+class StreamSettings(_Group):
+    """One of the two streams."""
+
+    mapping: MessageMapping = Field(default_factory=MessageMapping)
+    batch_records: Count = 64
+    batch_linger_seconds: Annotated[float, Field(ge=0)] = 0.01
+    queue_records: Count = Field(default=128, description="Records waiting for a batch; beyond, reading pauses.")
+    max_bytes: Count = Field(default=1024 * 1024, description="Larger records are rejected unread.")
+
+
+class PromptSettings(StreamSettings):
+    """The prompt stream."""
+
+    max_characters: Count = Field(default=65_536, description="Over all text fields of a prompt.")
+
+
+class ImageSettings(StreamSettings):
+    """The image stream; the limits are checked before pixels are decoded."""
+
+    batch_records: Count = 8
+    queue_records: Count = 16
+    max_bytes: Count = 26_000_000
+    max_image_bytes: Count = 25_000_000
+    max_pixels: Count = Field(default=50_000_000, description="Over all frames.")
+    max_side: Count = 12_000
+    max_frames: Count = 256
+    batch_pixel_bytes: Count = Field(default=200_000_000, description="Decoded pixels held at a time, a batch.")
+
+
+class PolicySettings(_Group):
+    """Where policies come from: the topic, or a folder of YAML files instead of it."""
+
+    folder: Path | None = None
+    catch_up_seconds: Seconds = Field(default=30.0, description="The worker gives up when policies take longer.")
+    max_stale_seconds: Seconds = Field(
+        default=60.0, description="Not ready once the policies could not be read for this long."
+    )
+
+
+class ModelSettings(_Group):
+    """Neural detectors."""
+
+    cache_dir: Path | None = Field(default=None, description="`$XDG_CACHE_HOME/veilstream/models` where absent.")
+    manifest: Path | None = Field(default=None, description="A manifest whose entries are added to the built-in ones.")
+    face: str = Field(default="centerface", description="The face detector, by its name in the manifest.")
+    device: Device = Device.AUTO
+    threads: Annotated[int, Field(ge=0)] = Field(default=0, description="Per inference; 0 leaves it to onnxruntime.")
+
+
+class KeySettings(_Group):
+    """Secrets."""
+
+    master: SecretStr | None = Field(
+        default=None, description="32 random bytes in base64; for `hold`, `hash`, `pseudonym` and digests."
+    )
+
+    @model_validator(mode="after")
+    def _master_is_32_bytes(self) -> Self:
+        self.master_bytes()
+        return self
+
+    def master_bytes(self) -> bytes | None:
+        """The decoded master key."""
+        if self.master is None:
+            return None
+        try:
+            key = base64.b64decode(self.master.get_secret_value(), validate=True)
+        except binascii.Error:
+            raise ValueError("`keys.master` must be base64") from None
+        if len(key) != MASTER_KEY_BYTES:
+            raise ValueError(f"`keys.master` must decode to {MASTER_KEY_BYTES} bytes, got {len(key)}")
+        return key
+
+
+class DeliverySettings(_Group):
+    """Deadlines of the gate."""
+
+    judge_seconds: Seconds = Field(default=30.0, description="A batch that is not judged by then fails closed.")
+    deliver_seconds: Seconds = Field(default=30.0, description="Outputs that are not durable by then end the process.")
+    drain_seconds: Seconds = Field(default=40.0, description="On SIGTERM, time to finish what was taken in.")
+    max_sealed_bytes: Count = Field(default=5_000_000, description="Dead letters keep larger originals not at all.")
+
+
+class HttpSettings(_Group):
+    """The operators' port."""
+
+    host: str = "0.0.0.0"  # noqa: S104  probes and scrapes come from outside the pod
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(default=9464, description="0 picks a free one.")
+
+
+class LogSettings(_Group):
+    """Logs, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class Settings(BaseSettings):
+    """Everything. Raises through `load_settings` only."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+    )
+    kafka: KafkaSettings = Field(default_factory=KafkaSettings)
+    topics: TopicNames = Field(default_factory=TopicNames)
+    prompts: PromptSettings = Field(default_factory=PromptSettings)
+    images: ImageSettings = Field(default_factory=ImageSettings)
+    policies: PolicySettings = Field(default_factory=PolicySettings)
+    models: ModelSettings = Field(default_factory=ModelSettings)
+    keys: KeySettings = Field(default_factory=KeySettings)
+    delivery: DeliverySettings = Field(default_factory=DeliverySettings)
+    http: HttpSettings = Field(default_factory=HttpSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
+
+    def stream(self, kind: ContentKind) -> PromptSettings | ImageSettings:
+        """The settings of one stream."""
+        return self.prompts if kind is ContentKind.PROMPT else self.images
+
+
+def load_settings(config: Path | None = None, **overrides: Any) -> Settings:  # noqa: ANN401  groups, as mappings
+    """Settings from `overrides`, then the environment, then the file.
+
+    Raises:
+        ConfigurationError: a setting is unknown or invalid; the message names each and never holds its value.
+    """
+    path = config or (Path(os.environ[CONFIG_VARIABLE]) if CONFIG_VARIABLE in os.environ else None)
+    if path is not None and not path.is_file():
+        raise ConfigurationError(f"the settings file {path} does not exist", reason="settings_file")
+    _refuse_unknown_variables()
+    try:
+        return _from_file(path)(**overrides)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False)]
+        raise ConfigurationError("invalid settings: " + "; ".join(lines), reason="settings") from None
+
+
+def _from_file(path: Path | None) -> type[Settings]:
+    class FileSettings(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], **sources: PydanticBaseSettingsSource
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            file = [YamlConfigSettingsSource(settings_cls, yaml_file=path)] if path else []
+            return (sources["init_settings"], sources["env_settings"], *file)
+
+    return FileSettings
+
+
+def _refuse_unknown_variables() -> None:
+    for name in os.environ:
+        if not name.startswith(PREFIX) or name == CONFIG_VARIABLE:
+            continue
+        group = name.removeprefix(PREFIX).split("__")[0].lower()
+        if group not in Settings.model_fields:
+            close = get_close_matches(group, Settings.model_fields, n=1)
+            hint = f"; did you mean {PREFIX}{close[0].upper()}__…?" if close else ""
+            raise ConfigurationError(f"unknown environment variable {name}{hint}", reason="settings")

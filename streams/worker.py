@@ -1,0 +1,150 @@
+"""A worker process: start in the order that fails closed, run until told to stop, drain, exit."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+
+import faust
+import structlog
+from prometheus_client import CollectorRegistry
+
+from filters.errors import ConfigurationError, DeliveryError
+from filters.pipeline import AnyMedium, FilterPipeline, capabilities
+from filters.records import ContentKind
+from streams import app as build
+from streams.agents import attach, lags, partitions, run_until
+from streams.emit import KafkaEmitter
+from streams.gate import EXIT_DELIVERY_FAILED, Gate
+from streams.http import OperationsServer
+from streams.kafka_client import client_arguments
+from streams.metrics import Metrics
+from streams.policies import PolicyBoard
+from streams.settings import Settings
+
+_LAG_SECONDS = 5.0
+
+
+class Worker:
+    """One process of the filter.
+
+    Args:
+        settings: everything.
+        kinds: the streams to run.
+    """
+
+    def __init__(self, settings: Settings, kinds: Sequence[ContentKind]) -> None:
+        self._settings = settings
+        self._kinds = kinds
+        self._log = structlog.get_logger()
+        self._registry = CollectorRegistry()
+        self._metrics = Metrics(self._registry, self._known_tenant)
+        self._keys = build.build_keys(settings)
+        self._emitter = KafkaEmitter(client_arguments(settings.kafka), settings.kafka.max_message_bytes)
+        self._board: PolicyBoard | None = None
+        self._policies: build.PolicySource | None = None
+        self._gates: dict[ContentKind, Gate] = {}
+        self._apps: dict[ContentKind, faust.App] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT; ends the process with code 70 when outputs cannot be delivered.
+
+        Raises:
+            ConfigurationError: settings, policies or models do not allow a safe start.
+            DeliveryError: no broker answers.
+        """
+        stop = asyncio.Event()
+        self._stop_on_signals(stop)
+        http = OperationsServer(
+            self._settings.http.host, self._settings.http.port, self._registry, self._alive, self._ready
+        )
+        port = await http.start()
+        self._log.info("listening", port=port)
+        try:
+            await self._start()
+            self._log.info("started", version=os.environ.get("HOSTNAME", ""))
+            await self._run_apps(stop)
+        finally:
+            await self._stop()
+            await http.stop()
+
+    async def _start(self) -> None:
+        media = await asyncio.to_thread(build.build_media, self._settings, self._kinds, self._keys)
+        self._note_models(media)
+        self._board = board = build.build_board(capabilities(media, has_key=self._keys.available), self._metrics)
+        self._policies = build.build_policy_source(self._settings, board)
+        await self._policies.start(self._settings.policies.catch_up_seconds)
+        await self._emitter.start()
+        pipeline = FilterPipeline(media, board, self._metrics)
+        for kind in self._kinds:
+            judge = build.build_judge(self._settings, kind, pipeline, self._keys)
+            gate = build.build_gate(
+                self._settings, kind, judge, self._emitter, self._metrics, self._die, self._policies_fresh
+            )
+            app = build.build_faust_app(self._settings, kind)
+            attach(app, build.input_topic(self._settings, kind), gate)
+            self._gates[kind], self._apps[kind] = gate, app
+            self._tasks.append(asyncio.create_task(gate.run()))
+        self._tasks.append(asyncio.create_task(self._watch_lag()))
+
+    async def _run_apps(self, stop: asyncio.Event) -> None:
+        try:
+            await asyncio.gather(*(run_until(app, stop, self._settings.delivery.drain_seconds) for app in self._apps.values()))
+        except TimeoutError:
+            self._die(DeliveryError("the drain took longer than delivery.drain_seconds", reason="drain"))
+
+    async def _stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._emitter.stop()
+        if self._policies is not None:
+            await self._policies.stop()
+        self._log.info("stopped")
+
+    def _stop_on_signals(self, stop: asyncio.Event) -> None:
+        def on_signal(number: signal.Signals) -> None:
+            self._log.info("stopping", signal=number.name)
+            stop.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, on_signal, number)
+
+    def _die(self, error: DeliveryError) -> None:
+        """End at once: nothing that is open may be acknowledged, and threads may hang."""
+        self._log.error("exiting without acknowledging", code=error.code, reason=error.reason, exit_code=70)
+        os._exit(EXIT_DELIVERY_FAILED)
+
+    async def _watch_lag(self) -> None:
+        while True:
+            self._metrics.set_lag([lag for app in self._apps.values() for lag in lags(app)])
+            await asyncio.sleep(_LAG_SECONDS)
+
+    def _note_models(self, media: Sequence[AnyMedium]) -> None:
+        for medium in media:
+            for detector in medium.detectors:
+                provider = getattr(detector, "provider", "python")
+                self._metrics.model_loaded(detector.name, detector.digest, provider)
+                self._log.info("model loaded", model=detector.name, digest=detector.digest, provider=provider)
+
+    def _known_tenant(self, tenant: str) -> bool:
+        return self._board is not None and tenant in self._board.snapshot
+
+    def _policies_fresh(self) -> bool:
+        return self._policies is not None and self._policies.fresh
+
+    def _ready(self) -> Mapping[str, bool]:
+        return {
+            "models_loaded": self._board is not None,
+            "policies_current": self._policies_fresh(),
+            "partitions_assigned": bool(self._apps) and all(partitions(app) for app in self._apps.values()),
+        }
+
+    def _alive(self) -> Mapping[str, bool]:
+        patience = 2 * (self._settings.delivery.judge_seconds + self._settings.delivery.deliver_seconds)
+        return {
+            f"{kind.value}_progress": gate.stalled_seconds < patience or not self._policies_fresh()
+            for kind, gate in self._gates.items()
+        } or {"starting": True}
