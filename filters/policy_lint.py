@@ -1,0 +1,76 @@
+"""Warnings about valid policies: what is allowed, and yet seldom meant."""
+
+from collections.abc import Iterator, Sequence
+
+from filters.findings import EntityType
+from filters.policy import CosmeticOperator, FilterPolicy, ImageRule, Mode, PromptRule, Section
+from filters.policy_issues import IssueCode, PolicyIssue
+from filters.policy_yaml import Path, YamlTree
+
+Rule = PromptRule | ImageRule
+
+
+def policy_warnings(policy: FilterPolicy, tree: YamlTree) -> Iterator[PolicyIssue]:
+    """The warnings for a valid policy, placed by the tree that it was read from."""
+    yield from _not_enforced(policy, tree)
+    for name, section in (("prompts", policy.spec.prompts), ("images", policy.spec.images)):
+        path: Path = ("spec", name)
+        if section is None:
+            message = f"there is no `{name}` section, so that all {name} are rejected"
+            yield PolicyIssue.at(tree.source, tree.key_place(("spec",)), IssueCode.ABSENT_SECTION, message)
+        else:
+            yield from _section_warnings(section, path, tree)
+
+
+def _not_enforced(policy: FilterPolicy, tree: YamlTree) -> Iterator[PolicyIssue]:
+    mode = policy.spec.mode
+    if mode in (Mode.OFF, Mode.SHADOW):
+        message = f"`mode: {mode}` releases everything unchanged"
+        hint = "use canary or enforce to protect anybody"
+        yield PolicyIssue.at(tree.source, tree.place(("spec", "mode")), IssueCode.NOT_ENFORCED, message, hint)
+
+
+def _section_warnings(section: Section, path: Path, tree: YamlTree) -> Iterator[PolicyIssue]:
+    rules: Sequence[Rule] = section.rules
+    if not rules:
+        message = f"`{path[-1]}` has no rules, so that nothing is looked for"
+        yield PolicyIssue.at(tree.source, tree.key_place(path), IssueCode.EMPTY_SECTION, message, "add rules")
+    for index, rule in enumerate(rules):
+        at: Path = (*path, "rules", index)
+        if isinstance(rule.operator, CosmeticOperator):
+            message = f"`{rule.operator.type}` can be reversed: published attacks recover faces and text behind it"
+            place = tree.place((*at, "operator"))
+            yield PolicyIssue.at(tree.source, place, IssueCode.COSMETIC, message, "use `fill` or `mosaic_look`")
+        if rule.min_score == 0:
+            message = "`min_score: 0` takes every guess of a detector for a finding"
+            place = tree.place((*at, "min_score"))
+            yield PolicyIssue.at(tree.source, place, IssueCode.NO_THRESHOLD, message, "use 0.2 or more")
+        yield from _never_reached(rules, index, at, tree)
+
+
+def _never_reached(rules: Sequence[Rule], index: int, at: Path, tree: YamlTree) -> Iterator[PolicyIssue]:
+    for position, entity in enumerate(rules[index].entities):
+        stronger = next((i for i in range(len(rules)) if i != index and _covers(rules, i, index, entity)), None)
+        if stronger is not None:
+            name = rules[stronger].id or f"rules[{stronger}]"
+            message = f"this rule never decides about {entity}: `{name}` always does"
+            place = tree.place((*at, "entities", position))
+            hint = "drop the entity here, or raise `min_score` there"
+            yield PolicyIssue.at(tree.source, place, IssueCode.NEVER_REACHED, message, hint)
+
+
+def _covers(rules: Sequence[Rule], strong: int, weak: int, entity: EntityType) -> bool:
+    """Whether rule `strong` wins for `entity` wherever rule `weak` applies (the strictest wins, then the first)."""
+    one, other = rules[strong], rules[weak]
+    if entity not in one.entities or one.min_score > other.min_score or not _as_wide(one, other):
+        return False
+    difference = one.action.severity - other.action.severity
+    return difference > 0 or (difference == 0 and strong < weak)
+
+
+def _as_wide(one: Rule, other: Rule) -> bool:
+    if isinstance(one, PromptRule) and isinstance(other, PromptRule):
+        return set(one.unless) <= set(other.unless)
+    if isinstance(one, ImageRule) and isinstance(other, ImageRule):
+        return one.source in (None, other.source)
+    return False
