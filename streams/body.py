@@ -1,0 +1,210 @@
+"""How content lies in a message's body: as the whole of it, or in JSON."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from typing import Protocol
+
+from filters.errors import MessageError, RedactionError, UnsupportedMedia
+from filters.records import Content, ContentKind, ImageContent, PromptContent
+from streams.headers import MediaType
+from streams.json_edit import JsonDocument
+from streams.json_scan import Segments, decode_utf8, parse_pointer
+from streams.mapping import JsonPointers
+
+TEXT_FIELD = "prompt"
+"""The field name of a prompt that is the whole body."""
+_FIELD = "field:"
+_IMAGE = "image"
+_TENANT = "tenant"
+_REQUEST_ID = "request_id"
+_DATA_URL = re.compile(r"data:([^;,]*)((?:;[^;,]*)*);base64,", re.IGNORECASE)
+
+
+class Body(Protocol):
+    """A body, its content, and its bytes with other content of the same shape in their place."""
+
+    def content(self) -> Content:
+        """The content that is to be judged.
+
+        Raises:
+            MessageError: it is missing or malformed.
+        """
+
+    def rewrite(self, content: Content) -> bytes:
+        """The body's bytes, with `content` in the place of its own.
+
+        Raises:
+            RedactionError: `content` has other fields, or is of another kind.
+        """
+
+
+def _fields(content: Content) -> Mapping[str, str]:
+    if not isinstance(content, PromptContent):
+        raise RedactionError("a prompt's body was given an image", reason="content_mismatch")
+    return content.fields
+
+
+def _image(content: Content) -> ImageContent:
+    if not isinstance(content, ImageContent):
+        raise RedactionError("an image's body was given a prompt", reason="content_mismatch")
+    return content
+
+
+def _check_same_fields(new: Mapping[str, str], old: Mapping[str, str]) -> None:
+    if new.keys() != old.keys():
+        raise RedactionError(f"a body of {len(old)} fields was given others", reason="content_mismatch")
+
+
+def decode_base64(text: str) -> bytes:
+    """Strict Base64 (RFC 4648 §4): padded, no line breaks.
+
+    Raises:
+        MessageError: it is something else.
+    """
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:  # also for characters beyond ASCII
+        pass
+    raise MessageError("a Base64 value is malformed", reason="invalid_base64")
+
+
+def encode_base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+class TextBody:
+    """The whole body is one UTF-8 prompt."""
+
+    def __init__(self, data: bytes) -> None:
+        self._text = decode_utf8(data)
+
+    def content(self) -> PromptContent:
+        return PromptContent({TEXT_FIELD: self._text})
+
+    def rewrite(self, content: Content) -> bytes:
+        fields = _fields(content)
+        _check_same_fields(fields, {TEXT_FIELD: ""})
+        try:
+            return fields[TEXT_FIELD].encode()
+        except UnicodeEncodeError:
+            pass
+        raise RedactionError("the redacted text cannot be encoded", reason="lone_surrogate")
+
+
+class ImageBody:
+    """The whole body is one image file."""
+
+    def __init__(self, data: bytes, media_type: MediaType | None) -> None:
+        self._content = ImageContent(data, media_type.name if media_type else None)
+
+    def content(self) -> ImageContent:
+        return self._content
+
+    def rewrite(self, content: Content) -> bytes:
+        return _image(content).data
+
+
+class JsonBody:
+    """JSON that holds the content where the pointers say, and with `identity` also tenant and request id.
+
+    Raises:
+        MessageError: see `streams.json_scan.scan`.
+    """
+
+    def __init__(self, kind: ContentKind, data: bytes, pointers: JsonPointers, *, identity: bool = False) -> None:
+        self._kind = kind
+        self._document = JsonDocument(data, _targets(kind, pointers, identity=identity))
+
+    def tenant(self) -> str | None:
+        """Raises MessageError where it is neither text nor number."""
+        return self._document.identifier(_TENANT)
+
+    def request_id(self) -> str | None:
+        """Raises MessageError where it is neither text nor number."""
+        return self._document.identifier(_REQUEST_ID)
+
+    def content(self) -> Content:
+        return PromptContent(self._texts()) if self._kind is ContentKind.PROMPT else self._decoded_image()
+
+    def rewrite(self, content: Content) -> bytes:
+        document = self._document
+        if self._kind is ContentKind.IMAGE:
+            return document.edited([document.replace(_IMAGE, self._encoded_image(_image(content)))])
+        old, new = self._texts(), _fields(content)
+        _check_same_fields(new, old)
+        changed = {name: text for name, text in new.items() if text != old[name]}
+        return document.edited(document.replace(_FIELD + name, text) for name, text in changed.items())
+
+    def _texts(self) -> dict[str, str]:
+        document = self._document
+        targets = [name for name in document.values if name.startswith(_FIELD)]
+        texts = {name.removeprefix(_FIELD): document.text(name) for name in targets}
+        present = {name: text for name, text in texts.items() if text is not None}
+        if not present:
+            raise MessageError("none of the mapped text fields is there", reason="no_prompt")
+        return present
+
+    def _image_text(self) -> tuple[str, re.Match[str] | None]:
+        text = self._document.text(_IMAGE)
+        if text is None:
+            raise MessageError("the mapped image field is not there", reason="no_image")
+        return text, _DATA_URL.match(text)
+
+    def _decoded_image(self) -> ImageContent:
+        text, url = self._image_text()
+        data = decode_base64(text[url.end() :] if url else text)
+        if not data:
+            raise MessageError("the mapped image field is empty", reason="no_image")
+        return ImageContent(data, (url[1].lower() or None) if url else None)
+
+    def _encoded_image(self, image: ImageContent) -> str:
+        _, url = self._image_text()
+        if not url:
+            return encode_base64(image.data)
+        kept = not url[1] or image.media_type in (None, url[1].lower())
+        prefix = url[0] if kept else f"data:{image.media_type}{url[2]};base64,"
+        return prefix + encode_base64(image.data)
+
+
+def _targets(kind: ContentKind, pointers: JsonPointers, *, identity: bool) -> dict[str, Segments]:
+    named: dict[str, str | None] = {_IMAGE: pointers.image}
+    if kind is ContentKind.PROMPT:
+        named = {_FIELD + name: pointer for name, pointer in pointers.fields.items()}
+    if identity:
+        named |= {_TENANT: pointers.tenant, _REQUEST_ID: pointers.request_id}
+    return {name: parse_pointer(pointer) for name, pointer in named.items() if pointer is not None}
+
+
+def looks_like_json(data: bytes) -> bool:
+    """Whether data without a declared type is taken for JSON: it begins with `{` (after a byte order mark, even)."""
+    return data.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n").startswith(b"{")
+
+
+def is_json(data: bytes, media_type: MediaType | None) -> bool:
+    """By the declared media type, or by looks where there is none."""
+    return media_type.is_json if media_type else looks_like_json(data)
+
+
+def whole_body(kind: ContentKind, data: bytes, media_type: MediaType | None) -> Body:
+    """A body that is nothing but content.
+
+    Raises:
+        MessageError: a prompt that is not UTF-8.
+    """
+    return TextBody(data) if kind is ContentKind.PROMPT else ImageBody(data, media_type)
+
+
+def open_body(kind: ContentKind, data: bytes, media_type: MediaType | None, pointers: JsonPointers) -> Body:
+    """A body by its declared media type, and by its looks where none is declared.
+
+    Raises:
+        MessageError: malformed JSON or UTF-8.
+        UnsupportedMedia: a prompt that is neither JSON nor plain text: a form or a page would hide text.
+    """
+    if is_json(data, media_type):
+        return JsonBody(kind, data, pointers)
+    if kind is ContentKind.PROMPT and media_type and media_type.name != "text/plain":
+        raise UnsupportedMedia("a prompt must be JSON or plain text", reason="media_type")
+    return whole_body(kind, data, media_type)

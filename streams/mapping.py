@@ -1,0 +1,102 @@
+"""How a platform's messages are laid out: where tenant, request id and content stand in them."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from itertools import combinations
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from filters.policy import TENANT_PATTERN
+from streams.json_scan import ANY_ELEMENT, parse_pointer
+
+
+class Envelope(StrEnum):
+    """What messages come in.
+
+    `auto` tells the others apart message by message; pin the envelope where a platform speaks only one, so that no
+    sender can choose another by a header.
+    """
+
+    AUTO = "auto"
+    CLOUDEVENTS = "cloudevents"
+    JSON = "json"
+    RAW = "raw"
+
+
+def _any_pointer(pointer: str) -> str:
+    parse_pointer(pointer)
+    return pointer
+
+
+def _single_pointer(pointer: str) -> str:
+    if ANY_ELEMENT in parse_pointer(pointer):
+        raise ValueError("`*` stands for several values, and this must be one")
+    return pointer
+
+
+JsonPointer = Annotated[str, AfterValidator(_any_pointer)]
+"""RFC 6901; a segment `*` stands for every element of an array."""
+SinglePointer = Annotated[str, AfterValidator(_single_pointer)]
+"""RFC 6901."""
+AttributeName = Annotated[str, Field(pattern=r"^[a-z0-9]{1,20}$")]
+"""A CloudEvents attribute: lower-case letters and digits, 20 at most, as CloudEvents 1.0 recommends."""
+HeaderName = Annotated[str, Field(min_length=1, max_length=255)]
+"""A Kafka header; upper and lower case are the same."""
+FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,62}$")]
+"""A text field, as findings and verdicts name it."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_by_name=True, validate_by_alias=True)
+
+
+class CloudEventAttributes(_Model):
+    """Attributes of a CloudEvent that name tenant and request. Without the second, the event's `id` is the request."""
+
+    tenant: AttributeName = "tenant"
+    request_id: AttributeName = "requestid"
+
+
+class JsonPointers(_Model):
+    """Where things stand in a JSON message, or in the JSON data of a CloudEvent.
+
+    `fields` maps field names to pointers; under a pointer with `*` the names become `NAME/0`, `NAME/1`, … `image` is a
+    string of Base64 (RFC 4648 §4), or a `data:` URL of it.
+    """
+
+    tenant: SinglePointer | None = "/tenant"
+    request_id: SinglePointer | None = "/request_id"
+    fields: Annotated[Mapping[FieldName, JsonPointer], Field(min_length=1)] = Field(
+        default={"prompt": "/prompt", "negative_prompt": "/negative_prompt"}
+    )
+    image: SinglePointer = "/image"
+
+    @model_validator(mode="after")
+    def _pointers_are_apart(self) -> Self:
+        named = {"tenant": self.tenant, "request_id": self.request_id, "image": self.image, **self.fields}
+        pointers = [(name, parse_pointer(pointer)) for name, pointer in named.items() if pointer is not None]
+        for (one, first), (other, second) in combinations(pointers, 2):
+            if all(a == b or ANY_ELEMENT in (a, b) for a, b in zip(first, second, strict=False)):
+                raise ValueError(f"the pointers of `{one}` and `{other}` meet: one value cannot be both")
+        return self
+
+
+class HeaderNames(_Model):
+    """Message headers. `tenant` and `request_id` serve raw messages, and JSON messages that do not hold them."""
+
+    tenant: HeaderName | None = "tenant"
+    request_id: HeaderName | None = "request-id"
+    media_type: HeaderName | None = "content-type"
+
+
+class MessageMapping(_Model):
+    """How one stream's messages are read. The defaults read CloudEvents, plain JSON and raw bytes."""
+
+    envelope: Envelope = Envelope.AUTO
+    ce: CloudEventAttributes = CloudEventAttributes()
+    json_pointers: JsonPointers = Field(default=JsonPointers(), alias="json")
+    headers: HeaderNames = HeaderNames()
+    default_tenant: Annotated[str, Field(pattern=TENANT_PATTERN)] | None = Field(
+        default=None, description="For messages that name none; without it they are rejected."
+    )
