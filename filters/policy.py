@@ -271,7 +271,7 @@ def policy_json_schema() -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What an installation can do: the entity types that its detectors find by kind, and whether a key is set."""
+    """What a process can do: the entity types that its detectors find in the kinds it judges; whether a key is set."""
 
     entities: dict[ContentKind, frozenset[EntityType]]
     has_key: bool
@@ -283,7 +283,7 @@ def _keyed_operators(policy: FilterPolicy) -> bool:
 
 
 def check_capabilities(policy: FilterPolicy, capabilities: Capabilities) -> None:
-    """Refuse a policy that this installation could not keep.
+    """Refuse a policy that this process could not keep, as far as the kinds go that it judges.
 
     Raises:
         PolicyError: it holds or uses keyed operators while no key is set, or a rule names an entity type that no
@@ -295,8 +295,8 @@ def check_capabilities(policy: FilterPolicy, capabilities: Capabilities) -> None
             f"{where}: `hold`, `hash` and `pseudonym` need a key and none is set; set VEILSTREAM_KEYS__MASTER",
             reason="key_missing",
         )
-    for kind in ContentKind:
-        missing = policy.entities(kind) - capabilities.entities.get(kind, frozenset())
+    for kind, entities in capabilities.entities.items():
+        missing = policy.entities(kind) - entities
         if missing:
             names = ", ".join(sorted(missing))
             raise PolicyError(

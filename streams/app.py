@@ -1,7 +1,7 @@
 """The one place where objects are built from settings."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import faust
 
@@ -9,7 +9,7 @@ from filters.errors import DeliveryError
 from filters.image.limits import ImageLimits
 from filters.image.medium import ImageMedium
 from filters.keys import TenantKeys
-from filters.pipeline import AnyMedium, FilterPipeline
+from filters.pipeline import AnyMedium, FilterPipeline, capabilities
 from filters.records import ContentKind
 from filters.text.medium import PromptMedium, TextLimits
 from filters.text.patterns import PatternDetector
@@ -19,9 +19,13 @@ from models.weights import WeightStore
 from streams.emit import Deliverer
 from streams.gate import Gate, GateLimits
 from streams.judge import Judge, OutputLimits
-from streams.kafka_client import broker_credentials
+from streams.kafka_client import broker_credentials, client_arguments
 from streams.message import MessageReader
 from streams.metrics import Metrics
+from streams.policies import PolicyBoard
+from streams.policy_files import FolderPolicies
+from streams.policy_log import PolicyLog
+from streams.policy_topic import TopicPolicies
 from streams.settings import Settings
 
 
@@ -92,6 +96,33 @@ def build_gate(
     gate = Gate(judge, deliverer, limits, metrics.stream(kind.value), on_fatal, may_judge)
     metrics.watch_stream(kind.value, lambda: gate.open_records, lambda: gate.oldest_age)
     return gate
+
+
+class PolicySource(Protocol):
+    """Keeps a board in step with where policies are published."""
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the policies in force are known to be the published ones."""
+
+    async def start(self, within_seconds: float) -> None:
+        """Return when the board has caught up."""
+
+    async def stop(self) -> None:
+        """Stop following."""
+
+
+def build_board(media: Sequence[AnyMedium], keys: TenantKeys, metrics: Metrics) -> PolicyBoard:
+    """The policies in force, refusing those that these media or a missing key cannot keep."""
+    return PolicyBoard(capabilities(media, has_key=keys.available), PolicyLog(metrics))
+
+
+def build_policy_source(settings: Settings, board: PolicyBoard) -> PolicySource:
+    """The policies topic, or a folder where the settings name one."""
+    stale = settings.policies.max_stale_seconds
+    if settings.policies.folder is not None:
+        return FolderPolicies(settings.policies.folder, board, max_stale_seconds=stale)
+    return TopicPolicies(client_arguments(settings.kafka), settings.topics.policies, board, max_stale_seconds=stale)
 
 
 def build_faust_app(settings: Settings, kind: ContentKind) -> faust.App:

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from filters.errors import DetectionError, PayloadTooLarge, RecordError, VeilstreamError
+from filters.errors import DetectionError, PayloadTooLarge, RecordError, RedactionError
 from filters.keys import TenantKeys
 from filters.pipeline import FilterPipeline
-from filters.records import ContentKind, RecordContext, SourcePosition
+from filters.records import Content, ContentKind, RecordContext
 from filters.verdict import Action, Failure, Outcome, PolicyRef, Verdict, verdict_id
-from streams.dead_letter import dead_letter
+from streams.dead_letter import DeadLetterWriter
 from streams.documents import encode, rejection_document, verdict_document
 from streams.emit import OutputRecord
+from streams.identity import Identity
 from streams.message import MessageReader, RawMessage, ReadMessage
 from streams.seal import Sealer
 from streams.topics import TopicNames
@@ -67,7 +68,8 @@ class Judge:
         self._reader = reader
         self._pipeline = pipeline
         self._topics = topics
-        self._sealer = Sealer(keys) if keys.available else None
+        self._sealer = Sealer(keys)
+        self._letters = DeadLetterWriter(self._sealer, limits.max_sealed_bytes)
         self._limits = limits
 
     def judge(self, raws: Sequence[RawMessage], deadline: float) -> list[Judgement]:
@@ -96,10 +98,10 @@ class Judge:
             return error
 
     def _unread(self, raw: RawMessage, error: RecordError) -> Judgement:
-        source = SourcePosition(raw.topic, raw.partition, raw.offset)
+        identity = self._reader.identify(raw)
         verdict = Verdict(
-            id=verdict_id(source, self._kind),
-            context=RecordContext(source, UNREAD, UNREAD),
+            id=verdict_id(raw.source, self._kind),
+            context=RecordContext(raw.source, identity.tenant or UNREAD, identity.request_id or UNREAD),
             kind=self._kind,
             action=Action.REJECT,
             intended=Action.REJECT,
@@ -114,13 +116,18 @@ class Judge:
     def _judgement(self, raw: RawMessage, message: ReadMessage, outcome: Outcome) -> Judgement:
         if outcome.content is None:
             return self._withheld(raw, outcome.verdict)
-        verdict = outcome.verdict
-        out = message.render(outcome.content, self._marks(verdict), verdict.id)
+        try:
+            released = self._released(message, outcome.content, outcome.verdict)
+        except (RedactionError, PayloadTooLarge) as error:
+            return self._withheld(raw, self._pipeline.failed(message.record, error, "act").verdict)
+        return Judgement(outcome.verdict, self._audit(raw, outcome.verdict), (released,))
+
+    def _released(self, message: ReadMessage, content: Content, verdict: Verdict) -> OutputRecord:
+        out = message.render(content, self._marks(verdict), verdict.id)
         released = OutputRecord(self._released_topic, out.key, out.value, out.headers)
         if _size(released) > self._limits.max_message_bytes:
-            error = PayloadTooLarge("the redacted message exceeds kafka.max_message_bytes", reason="released_too_large")
-            return self._withheld(raw, self._pipeline.failed(message.record, error, "act").verdict)
-        return Judgement(verdict, self._audit(raw, verdict), (released,))
+            raise PayloadTooLarge("the redacted message exceeds kafka.max_message_bytes", reason="released_too_large")
+        return released
 
     @property
     def _released_topic(self) -> str:
@@ -133,7 +140,7 @@ class Judge:
             outputs.append(self._dead_letter(raw, verdict, verdict.failure))
         return Judgement(verdict, self._audit(raw, verdict), tuple(outputs))
 
-    def _marks(self, verdict: Verdict) -> tuple[tuple[str, bytes | None], ...]:
+    def _marks(self, verdict: Verdict) -> tuple[tuple[str, bytes], ...]:
         policy = f"{verdict.policy.tenant}@{verdict.policy.version}"
         return (
             ("veilstream-verdict", verdict.id.encode()),
@@ -151,14 +158,20 @@ class Judge:
         return OutputRecord(self._topics.rejected, raw.key, value, (JSON_HEADER, *self._marks(verdict)))
 
     def _held(self, raw: RawMessage, verdict: Verdict) -> OutputRecord:
-        if self._sealer is None:  # policies that hold are refused without a key, so this is a defect, not a setting
-            raise VeilstreamError("a record is to be held and there is no key")
-        sealed = self._sealer.seal(verdict.context.tenant, raw.value or b"", aad=verdict.id.encode())
+        sealed = self._sealer.seal(verdict.context.tenant, raw.value or b"", verdict.id.encode())
         headers = (SEALED_HEADER, *self._marks(verdict), ("veilstream-tenant", verdict.context.tenant.encode()))
         return OutputRecord(self._topics.held, raw.key, sealed, headers)
 
     def _dead_letter(self, raw: RawMessage, verdict: Verdict, failure: Failure) -> OutputRecord:
-        letter = dead_letter(raw, verdict, failure, self._sealer, self._limits.max_sealed_bytes)
+        context = verdict.context
+        letter = self._letters.write(
+            raw,
+            failure,
+            Identity(context.tenant or None, context.request_id or None),
+            verdict_id=verdict.id,
+            attempts=1,
+            at=datetime.now(UTC),
+        )
         return OutputRecord(self._topics.dead_letters, letter.key, letter.value, letter.headers)
 
 

@@ -3,15 +3,14 @@
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Mapping, Sequence
 
 import faust
 import structlog
 from prometheus_client import CollectorRegistry
 
-from filters.errors import ConfigurationError, DeliveryError
-from filters.pipeline import AnyMedium, FilterPipeline, capabilities
+from filters.errors import DeliveryError
+from filters.pipeline import AnyMedium, FilterPipeline
 from filters.records import ContentKind
 from streams import app as build
 from streams.agents import attach, lags, partitions, run_until
@@ -64,7 +63,7 @@ class Worker:
         self._log.info("listening", port=port)
         try:
             await self._start()
-            self._log.info("started", version=os.environ.get("HOSTNAME", ""))
+            self._log.info("started", group=self._settings.kafka.group)
             await self._run_apps(stop)
         finally:
             await self._stop()
@@ -73,7 +72,7 @@ class Worker:
     async def _start(self) -> None:
         media = await asyncio.to_thread(build.build_media, self._settings, self._kinds, self._keys)
         self._note_models(media)
-        self._board = board = build.build_board(capabilities(media, has_key=self._keys.available), self._metrics)
+        self._board = board = build.build_board(media, self._keys, self._metrics)
         self._policies = build.build_policy_source(self._settings, board)
         await self._policies.start(self._settings.policies.catch_up_seconds)
         await self._emitter.start()
@@ -91,7 +90,9 @@ class Worker:
 
     async def _run_apps(self, stop: asyncio.Event) -> None:
         try:
-            await asyncio.gather(*(run_until(app, stop, self._settings.delivery.drain_seconds) for app in self._apps.values()))
+            await asyncio.gather(
+                *(run_until(app, stop, self._settings.delivery.drain_seconds) for app in self._apps.values())
+            )
         except TimeoutError:
             self._die(DeliveryError("the drain took longer than delivery.drain_seconds", reason="drain"))
 

@@ -1,0 +1,128 @@
+"""Stand-ins for the seams of filters/protocols.py and the edge; each is held to its protocol's contract suite."""
+
+from collections.abc import Callable, Sequence
+
+from filters.errors import DeliveryError, UnknownTenant
+from filters.findings import EntityType, TextFinding
+from filters.policy import FilterPolicy
+from filters.records import PromptContent
+from filters.verdict import Verdict
+from streams.emit import OutputRecord
+from streams.message import RawMessage
+
+EMAIL = EntityType.EMAIL_ADDRESS
+
+
+def policy(tenant: str = "acme", version: int = 1, **spec: object) -> FilterPolicy:
+    """A policy that redacts e-mail addresses in prompts, or what `spec` says."""
+    rules = [{"entities": ["EMAIL_ADDRESS"], "action": "redact"}]
+    return FilterPolicy.model_validate(
+        {
+            "apiVersion": "veilstream/v1",
+            "kind": "FilterPolicy",
+            "metadata": {"tenant": tenant, "version": version},
+            "spec": {"prompts": {"rules": rules}} | spec,
+        }
+    )
+
+
+class WordDetector:
+    """`TextDetector` that reports every occurrence of given words."""
+
+    name = "words"
+    digest = "0" * 64
+
+    def __init__(self, words: Sequence[str], entity_type: EntityType = EMAIL) -> None:
+        self._words = words
+        self._entity_type = entity_type
+        self.entities = frozenset({entity_type})
+
+    def detect(self, batch: Sequence[PromptContent]) -> list[list[TextFinding]]:
+        return [self._find(content) for content in batch]
+
+    def _find(self, content: PromptContent) -> list[TextFinding]:
+        findings = []
+        for field, text in content.fields.items():
+            for word in self._words:
+                start = text.find(word)
+                while start >= 0:
+                    end = start + len(word)
+                    findings.append(TextFinding(field, start, end, self._entity_type, 0.9, self.name))
+                    start = text.find(word, end)
+        return findings
+
+
+class FaultyDetector(WordDetector):
+    """A `WordDetector` that calls `fault` with each batch first, which may raise or hang, or replace the answer."""
+
+    def __init__(self, words: Sequence[str], fault: Callable[[Sequence[PromptContent]], object]) -> None:
+        super().__init__(words)
+        self._fault = fault
+        self.batches: list[int] = []
+
+    def detect(self, batch: Sequence[PromptContent]) -> list[list[TextFinding]]:
+        self.batches.append(len(batch))
+        answer = self._fault(batch)
+        return super().detect(batch) if answer is None else answer  # type: ignore[return-value]
+
+
+class StaticPolicies:
+    """`PolicyResolver` over a fixed set."""
+
+    def __init__(self, *policies: FilterPolicy) -> None:
+        self._policies = {policy.tenant: policy for policy in policies}
+
+    def resolve(self, tenant: str) -> FilterPolicy:
+        try:
+            return self._policies[tenant]
+        except KeyError:
+            raise UnknownTenant("no policy is in force for the tenant") from None
+
+
+class CollectingObserver:
+    """`PipelineObserver` that remembers."""
+
+    def __init__(self) -> None:
+        self.stages: list[tuple[str, str, int]] = []
+        self.failures: list[tuple[str, str]] = []
+        self.verdicts: list[Verdict] = []
+
+    def stage_finished(self, stage: str, kind: str, seconds: float, records: int) -> None:
+        assert seconds >= 0
+        self.stages.append((stage, kind, records))
+
+    def detector_failed(self, detector: str, code: str) -> None:
+        self.failures.append((detector, code))
+
+    def judged(self, verdict: Verdict) -> None:
+        self.verdicts.append(verdict)
+
+
+class MemoryDeliverer:
+    """`Deliverer` that keeps what it is given, in order; `refuse` makes it fail."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[OutputRecord]] = []
+        self.refuse = False
+
+    @property
+    def records(self) -> list[OutputRecord]:
+        return [record for call in self.calls for record in call]
+
+    async def deliver(self, records: Sequence[OutputRecord], timeout: float) -> None:
+        assert timeout > 0
+        if self.refuse:
+            raise DeliveryError("refused by the test")
+        self.calls.append(list(records))
+
+
+class FakeDelivery:
+    """`Delivery` that notes its ack in a shared list."""
+
+    def __init__(self, raw: RawMessage, acks: list[tuple[int, int]], generation: int = 1) -> None:
+        self.raw = raw
+        self.generation = generation
+        self._acks = acks
+
+    def ack(self) -> None:
+        self._acks.append((self.raw.partition, self.raw.offset))
