@@ -225,7 +225,7 @@ class PolicyMetadata(_Document):
     """Whose policy this is, and its version, which must grow with each change."""
 
     tenant: Annotated[str, Field(pattern=TENANT_PATTERN)]
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1, le=2**53 - 1)]  # whole in every JSON reader
 
 
 class FilterPolicy(_Document):
