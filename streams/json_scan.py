@@ -21,6 +21,10 @@ MAX_VALUES = 200_000
 Segments = tuple[str, ...]
 
 _SPACE = re.compile(rb"[ \t\r\n]*+")
+_OPENING = re.compile(rb"[\[{][ \t\r\n]*+")
+_COLON = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+")
+_NEXT_MEMBER = re.compile(rb"[ \t\r\n]*+(?:,[ \t\r\n]*+|})")
+_NEXT_ELEMENT = re.compile(rb"[ \t\r\n]*+(?:,[ \t\r\n]*+|\])")
 _STRING = re.compile(rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})[^"\\\x00-\x1f]*+)*+"')
 _NUMBER = re.compile(rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?")
 _WORD = re.compile(rb"true|false|null")
@@ -114,9 +118,9 @@ class _Scanner:
         self._found: dict[str, dict[str, JsonValue]] = {}
 
     def document(self, root: _Node) -> dict[str, dict[str, JsonValue]]:
-        self._space()
+        self._skip(_SPACE)
         self._value(((root, ""),), 0)
-        self._space()
+        self._skip(_SPACE)
         if self._at != len(self._data):
             raise self._invalid()
         return self._found
@@ -124,27 +128,23 @@ class _Scanner:
     def _invalid(self) -> MessageError:
         return MessageError(f"invalid JSON at byte {self._at}", reason="invalid_json")
 
-    def _space(self) -> None:
-        match = _SPACE.match(self._data, self._at)
-        self._at = match.end() if match else self._at
-
-    def _take(self, token: bytes) -> bool:
-        taken = self._data.startswith(token, self._at)
-        self._at += len(token) if taken else 0
-        return taken
-
-    def _token(self, pattern: re.Pattern[bytes]) -> bytes:
-        match = pattern.match(self._data, self._at)
-        if not match:
-            raise self._invalid()
-        self._at = match.end()
-        return match[0]
-
     def _skip(self, pattern: re.Pattern[bytes]) -> None:
         match = pattern.match(self._data, self._at)
         if not match:
             raise self._invalid()
         self._at = match.end()
+
+    def _next(self, pattern: re.Pattern[bytes], closing: bytes) -> bool:
+        """Whether another member follows; past the comma and space, or right behind the closing bracket."""
+        self._skip(pattern)
+        return self._data[self._at - 1 : self._at] != closing
+
+    def _opened(self, closing: bytes) -> bool:
+        """Whether the container that begins here has members; past the space, or behind the closing bracket."""
+        self._skip(_OPENING)
+        empty = self._data.startswith(closing, self._at)
+        self._at += empty
+        return not empty
 
     def _value(self, cursors: _Cursors, depth: int) -> None:
         self._values += 1
@@ -175,8 +175,8 @@ class _Scanner:
             self._skip(_STRING)
             return JsonKind.STRING
         if first in (b"t", b"f", b"n"):
-            word = self._token(_WORD)
-            return JsonKind.NULL if word == b"null" else JsonKind.BOOLEAN
+            self._skip(_WORD)
+            return JsonKind.NULL if first == b"n" else JsonKind.BOOLEAN
         self._skip(_NUMBER)
         return JsonKind.NUMBER
 
@@ -186,19 +186,14 @@ class _Scanner:
             # Its keys would end up in field names, and they may be anything.
             raise MessageError(f"an object at byte {self._at} where `*` asks for an array", reason="not_an_array")
         seen: set[str] = set()
-        self._at += 1
-        self._space()
-        more = not self._take(b"}")
+        more = self._opened(b"}")
         while more:
             start = self._at
             self._skip(_STRING)
             inner = self._member(paths, start, seen) if paths else ()
-            self._space()
-            if not self._take(b":"):
-                raise self._invalid()
-            self._space()
+            self._skip(_COLON)
             self._value(inner, depth)
-            more = self._next(b"}")
+            more = self._next(_NEXT_MEMBER, b"}")
 
     def _member(self, paths: _Cursors, start: int, seen: set[str]) -> _Cursors:
         """The cursors that the key at `start` leads to."""
@@ -218,25 +213,15 @@ class _Scanner:
         paths = tuple(cursor for cursor in cursors if cursor[0].children)
         if any(not (name == ANY_ELEMENT or name.isdecimal()) for node, _ in paths for name in node.children):
             raise MessageError(f"an array at byte {self._at} where a pointer names a key", reason="not_an_object")
-        self._at += 1
-        self._space()
-        more, element = not self._take(b"]"), 0
+        more, element = self._opened(b"]"), 0
         while more:
-            inner = [(node.children[str(element)], index) for node, index in paths if str(element) in node.children]
-            inner += [
-                (node.children[ANY_ELEMENT], f"{index}/{element}")
-                for node, index in paths
-                if ANY_ELEMENT in node.children
-            ]
-            self._value(tuple(inner), depth)
-            more, element = self._next(b"]"), element + 1
+            self._value(_element(paths, element) if paths else (), depth)
+            more, element = self._next(_NEXT_ELEMENT, b"]"), element + 1
 
-    def _next(self, closing: bytes) -> bool:
-        """Whether another member follows; past the comma or the closing bracket."""
-        self._space()
-        if self._take(closing):
-            return False
-        if not self._take(b","):
-            raise self._invalid()
-        self._space()
-        return True
+
+def _element(paths: _Cursors, element: int) -> _Cursors:
+    """The cursors that an array's element leads to."""
+    name = str(element)
+    by_index = [(node.children[name], index) for node, index in paths if name in node.children]
+    by_any = [(node.children[ANY_ELEMENT], f"{index}/{name}") for node, index in paths if ANY_ELEMENT in node.children]
+    return (*by_index, *by_any)
