@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from filters.errors import PolicyError, UnknownTenant
+from filters.findings import EntityType
 from filters.policy import (
     TENANT_PATTERN,
     Capabilities,
@@ -163,7 +164,7 @@ def _offender(policy: FilterPolicy, capabilities: Capabilities, reason: str) -> 
         for index, rule in enumerate(rules):
             path: Path = ("spec", f"{kind.value}s", "rules", index)
             if reason == "detector_missing":
-                found = capabilities.entities.get(kind, frozenset())
+                found = capabilities.entities.get(kind, frozenset(EntityType))
                 missing = [place for place, entity in enumerate(rule.entities) if entity not in found]
                 if missing:
                     return (*path, "entities", missing[0])
