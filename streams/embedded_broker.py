@@ -3,7 +3,8 @@
 It speaks the real protocol (groups, commits, idempotent producers, transactions) on a loopback port, and is no
 promise-keeper: about 5 MB a partition are kept and the oldest records then vanish, whether read or not; nothing is
 compacted, nobody is fenced, and CreateTopics is not served (an unknown topic appears on the first metadata request,
-with 4 partitions).
+with 4 partitions). The first member of a new group is served at once; every later join waits for the members'
+session timeout less a second, so tests that restart a worker here choose a short session.
 """
 
 from collections.abc import Mapping

@@ -69,6 +69,10 @@ class TopicAdmin:
         """How many brokers are up."""
         return len(self._metadata().brokers)
 
+    def names(self) -> frozenset[str]:
+        """Every topic that there is."""
+        return frozenset(self._metadata().topics)
+
     def describe(self, names: Iterable[str]) -> list[ExistingTopic]:
         """Those of the topics that exist, with their configurations."""
         metadata = self._metadata().topics

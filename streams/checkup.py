@@ -1,0 +1,179 @@
+"""What can be wrong with an installation, each looked at on its own: nothing here stops at the first failure."""
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib import metadata
+from importlib.util import find_spec
+from json import loads
+from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+from filters.errors import ConfigurationError, DeliveryError
+from models.manifest import load_manifest
+from models.session import available_providers
+from models.weights import WeightStore
+from streams.policy_files import policy_files
+from streams.settings import Settings
+from streams.topic_admin import TopicAdmin, librdkafka_arguments
+from streams.topics import TopicSizing, wanted_topics
+
+DISTRIBUTION = "veilstream"
+PACKAGES = ("filters", "models", "streams")
+OLDEST_PYTHON, FIRST_UNTRIED_PYTHON = (3, 11), (3, 14)
+
+
+class Status(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    NOTE = "note"
+    """Works, and somebody should know."""
+    FAILED = "failed"
+
+
+class Cause(StrEnum):
+    """Where a failure has to be mended."""
+
+    INSTALLATION = "installation"
+    CONFIGURATION = "configuration"
+    DEPENDENCY = "dependency"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One line of the report; `cause` only with `FAILED`."""
+
+    name: str
+    status: Status
+    detail: str
+    cause: Cause | None = None
+
+
+def installation_checks() -> list[CheckResult]:
+    """What holds without any settings: Python, onnxruntime, and that the three packages are ours."""
+    return [python_version(sys.version_info[:2]), onnx_runtime(installed_runtimes()), *map(package_owner, PACKAGES)]
+
+
+def settings_checks(settings: Settings) -> list[CheckResult]:
+    """What the settings point at, brokers apart."""
+    return [weights(settings), master_key(settings), policy_source(settings)]
+
+
+def python_version(version: tuple[int, int]) -> CheckResult:
+    """A Python that the locked dependencies are made for."""
+    name = ".".join(map(str, version))
+    if OLDEST_PYTHON <= version < FIRST_UNTRIED_PYTHON:
+        return CheckResult("python", Status.OK, name)
+    return _failed("python", f"{name} is none of 3.11, 3.12, 3.13", Cause.INSTALLATION)
+
+
+def installed_runtimes() -> list[str]:
+    """Which of the two onnxruntime distributions are installed."""
+    return [name for name in ("onnxruntime", "onnxruntime-gpu") if _version(name)]
+
+
+def onnx_runtime(installed: Iterable[str], providers: Callable[[], Iterable[str]] = available_providers) -> CheckResult:
+    """Exactly one onnxruntime: both fill the same folder, and what is left of them finds no GPU."""
+    match list(installed):
+        case []:
+            return _failed(
+                "onnxruntime", "not installed; install veilstream[cpu] or veilstream[gpu]", Cause.INSTALLATION
+            )
+        case [name]:
+            return CheckResult("onnxruntime", Status.OK, f"{name} {_version(name)}: {', '.join(providers())}")
+        case both:
+            return _failed(
+                "onnxruntime",
+                f"{' and '.join(both)} are both installed and overwrite each other; uninstall both, then install one",
+                Cause.INSTALLATION,
+            )
+
+
+def package_owner(package: str) -> CheckResult:
+    """`package` is imported from this distribution and not from another one that uses the same plain name."""
+    name = f"package {package}"
+    spec = find_spec(package)
+    place = Path(spec.origin) if spec and spec.origin else None
+    if place is None or not place.is_relative_to(_home() / package):
+        found = place or "nowhere"
+        return _failed(
+            name, f"imported from {found}, not from {DISTRIBUTION}; use an environment of its own", Cause.INSTALLATION
+        )
+    others = sorted(set(metadata.packages_distributions().get(package, ())) - {DISTRIBUTION})
+    if others:
+        return _failed(
+            name, f"also installed by {', '.join(others)}; use an environment of its own", Cause.INSTALLATION
+        )
+    return CheckResult(name, Status.OK, str(place.parent))
+
+
+def weights(settings: Settings) -> CheckResult:
+    """The configured face detector's weights lie in the cache and have the manifest's digest."""
+    try:
+        entry = load_manifest(settings.models.manifest).entry(settings.models.face)
+        path = WeightStore(settings.models.cache_dir).path(entry)
+    except ConfigurationError as error:
+        return _failed("weights", str(error), Cause.CONFIGURATION)
+    return CheckResult("weights", Status.OK, f"{settings.models.face}: {path}")
+
+
+def master_key(settings: Settings) -> CheckResult:
+    """Whether a key is set; settings already refused a malformed one."""
+    if settings.keys.master is None:
+        return CheckResult("key", Status.NOTE, "none: policies that hold, hash or pseudonymize are refused")
+    return CheckResult("key", Status.OK, "set")
+
+
+def policy_source(settings: Settings) -> CheckResult:
+    """Where policies come from; a folder must hold at least one."""
+    folder = settings.policies.folder
+    if folder is None:
+        return CheckResult("policies", Status.OK, f"topic {settings.topics.policies}")
+    if not folder.is_dir():
+        return _failed("policies", f"{folder} is not a folder", Cause.CONFIGURATION)
+    count = len(policy_files(folder))
+    if not count:
+        return _failed("policies", f"{folder} holds no policy; every record would be rejected", Cause.CONFIGURATION)
+    return CheckResult("policies", Status.OK, f"{count} in {folder}")
+
+
+def brokers(settings: Settings, timeout: float) -> list[CheckResult]:
+    """Kafka answers within `timeout` seconds a request, and has the topics."""
+    try:
+        admin = TopicAdmin(librdkafka_arguments(settings.kafka), timeout)
+        count = admin.brokers()
+        names = [spec.name for spec in wanted_topics(settings.topics, TopicSizing())]
+        missing = sorted(set(names) - admin.names())
+    except DeliveryError as error:
+        return [_failed("kafka", str(error), Cause.DEPENDENCY)]
+    except ConfigurationError as error:
+        return [_failed("kafka", str(error), Cause.CONFIGURATION)]
+    topics = (
+        CheckResult("topics", Status.NOTE, f"missing: {', '.join(missing)}; see `veilstream topics plan`")
+        if missing
+        else CheckResult("topics", Status.OK, f"all {len(names)}")
+    )
+    return [CheckResult("kafka", Status.OK, f"{settings.kafka.bootstrap_servers}: {count} broker(s)"), topics]
+
+
+def _failed(name: str, detail: str, cause: Cause) -> CheckResult:
+    return CheckResult(name, Status.FAILED, detail, cause)
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _home() -> Path:
+    """The folder that holds our packages: the checkout of an editable installation, else site-packages."""
+    distribution = metadata.distribution(DISTRIBUTION)
+    origin = loads(distribution.read_text("direct_url.json") or "{}")
+    if origin.get("dir_info", {}).get("editable"):
+        return Path(url2pathname(urlparse(origin["url"]).path))
+    return Path(str(distribution.locate_file("")))
