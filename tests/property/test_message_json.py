@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from filters.errors import MessageError
@@ -59,6 +59,7 @@ def _outside(data):
     return document.edited(document.replace_raw(name, b'""') for name in strings)
 
 
+@settings(deadline=None)
 @given(documents(), st.data())
 def test_only_mapped_strings_change_and_say_what_they_should(case, data):
     """The edited document parses to the edited value, and all bytes outside the edited literals are the same."""
@@ -82,6 +83,7 @@ def test_only_mapped_strings_change_and_say_what_they_should(case, data):
     assert _read(released).record.content.fields == new
 
 
+@settings(deadline=None)
 @given(documents())
 def test_unchanged_content_is_released_byte_for_byte(case):
     """Equal content, equal bytes."""
@@ -90,6 +92,7 @@ def test_unchanged_content_is_released_byte_for_byte(case):
     assert message.render(PromptContent(fields), [], "id").value == case[1]
 
 
+@settings(deadline=None)
 @given(documents(), st.data())
 def test_unchanged_fields_keep_their_bytes_beside_changed_ones(case, data):
     """Changing one field leaves the literals of the others as they were spelled."""
@@ -102,6 +105,7 @@ def test_unchanged_fields_keep_their_bytes_beside_changed_ones(case, data):
     assert len(released) == len(raw) + 1
 
 
+@settings(deadline=None)
 @given(WORDS, WORDS, st.booleans())
 def test_a_serializers_literal_respelled_is_what_it_would_have_written(old, new, ascii_only):
     """For a literal in json.dumps' own style, the result is json.dumps' own (but for DEL, which may stand bare)."""
@@ -124,6 +128,7 @@ def literals(draw):
     return "".join(spelled), text
 
 
+@settings(deadline=None)
 @given(literals(), st.data())
 def test_common_beginnings_and_ends_keep_any_spelling(case, data):
     """However a literal is spelled, text before and after a replaced span keeps its spelling."""
@@ -153,6 +158,7 @@ def _json_module_accepts(data):
     return True
 
 
+@settings(deadline=None)
 @given(JSON, STYLES, st.data())
 def test_the_scanner_accepts_what_the_json_module_accepts(value, style, data):
     """On valid documents and on documents with one byte changed, removed or added, both say the same."""
@@ -171,6 +177,7 @@ def test_the_scanner_accepts_what_the_json_module_accepts(value, style, data):
     assert accepted == _json_module_accepts(bytes(raw))
 
 
+@settings(deadline=None)
 @given(documents(), st.sampled_from(["prompt", "negative_prompt", "prompts", "tenant"]), WORDS, st.booleans())
 def test_a_mapped_key_that_is_given_twice_is_always_refused(case, key, value, in_front):
     """Wherever the second one stands, and however it is spelled."""
