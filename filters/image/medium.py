@@ -1,0 +1,122 @@
+"""Images as a medium of the pipeline."""
+
+from collections.abc import Sequence
+
+from filters.decide import Hit
+from filters.errors import InferenceError, RecordError
+from filters.findings import Detection, EntityType, Finding, ImageFinding
+from filters.image.container import DecodedImage, Frame, ImageCodec
+from filters.image.decode import ImageReader
+from filters.image.formats import ImageFormat
+from filters.image.jpeg import JpegCodec
+from filters.image.limits import ImageLimits
+from filters.image.metadata import metadata_findings
+from filters.image.png import PngCodec
+from filters.image.redact import redacted
+from filters.image.views import merged, same_frame, views
+from filters.image.webp import WebpCodec
+from filters.protocols import ImageDetector, Pixels
+from filters.records import ContentKind, ImageContent
+
+DEFAULT_BATCH_WEIGHT = 256 * 1024 * 1024
+_BYTES_PER_PIXEL = 4
+
+
+class ImageMedium:
+    """JPEG, PNG (with APNG) and WebP (with animations). Implements `filters.medium.Medium`.
+
+    Args:
+        detectors: asked in order.
+        limits: what an image may cost.
+        batch_weight: bytes of decoded pixels to hold at a time; detection views, and the release, come on top.
+    """
+
+    def __init__(
+        self,
+        detectors: Sequence[ImageDetector],
+        limits: ImageLimits | None = None,
+        batch_weight: int = DEFAULT_BATCH_WEIGHT,
+    ) -> None:
+        self._detectors = tuple(detectors)
+        self._batch_weight = batch_weight
+        self._codecs: dict[ImageFormat, ImageCodec] = {
+            ImageFormat.JPEG: JpegCodec(),
+            ImageFormat.PNG: PngCodec(),
+            ImageFormat.WEBP: WebpCodec(),
+        }
+        self._reader = ImageReader(self._codecs, limits or ImageLimits())
+
+    @property
+    def kind(self) -> ContentKind:
+        return ContentKind.IMAGE
+
+    @property
+    def detectors(self) -> Sequence[ImageDetector]:
+        return self._detectors
+
+    @property
+    def own_entities(self) -> frozenset[EntityType]:
+        return frozenset({EntityType.METADATA})
+
+    @property
+    def batch_weight(self) -> int:
+        return self._batch_weight
+
+    def weight(self, content: ImageContent) -> int:
+        """Bytes of pixels with alpha over all frames, by the headers; 0 where `decode` will refuse the file."""
+        try:
+            return self._reader.open(content).pixels * _BYTES_PER_PIXEL
+        except RecordError:
+            return 0
+
+    def decode(self, content: ImageContent) -> DecodedImage:
+        """See `ImageReader.decode`, also for the errors."""
+        return self._reader.decode(content)
+
+    def own_findings(self, decoded: DecodedImage) -> Sequence[Finding]:
+        """One METADATA finding of the file where it holds anything beyond pixels and structure."""
+        return metadata_findings(decoded.metadata)
+
+    def detect(self, detector: ImageDetector, batch: Sequence[DecodedImage]) -> Sequence[Sequence[Finding]]:
+        """Every frame of every image in one call; a frame like the one before it is not shown again.
+
+        Raises:
+            InferenceError: `wrong_count` or `invalid_box`; besides, whatever the detector raises.
+        """
+        shown: list[Pixels] = []
+        places = [[_show(image.frames, index, shown) for index in range(len(image.frames))] for image in batch]
+        answers = list(detector.detect(shown))
+        if len(answers) != len(shown):
+            raise InferenceError(
+                f"detector {detector.name} gave {len(answers)} answers for {len(shown)} frames", reason="wrong_count"
+            )
+        return [_findings(image, seen, answers, detector.name) for image, seen in zip(batch, places, strict=True)]
+
+    def redact(self, decoded: DecodedImage, hits: Sequence[Hit], tenant: str) -> ImageContent:  # noqa: ARG002
+        """The image in its own format with every hit covered, encoded from arrays; `tenant` changes nothing.
+
+        Raises:
+            RedactionError: a hit cannot be placed, or the encoder failed.
+        """
+        clean = redacted(decoded, hits)
+        return ImageContent(self._codecs[clean.format].encode(clean), clean.format.value)
+
+
+def _show(frames: Sequence[Frame], index: int, shown: list[Pixels]) -> range:
+    """Add a frame's views to `shown`; the places of its views, empty where it is like the frame before."""
+    start = len(shown)
+    if index == 0 or not same_frame(frames[index - 1], frames[index]):
+        shown.extend(views(frames[index]))
+    return range(start, len(shown))
+
+
+def _findings(
+    image: DecodedImage, seen: Sequence[range], answers: Sequence[Sequence[Detection]], detector: str
+) -> list[Finding]:
+    findings: list[Finding] = []
+    current: list[Detection] = []
+    for index, (frame, places) in enumerate(zip(image.frames, seen, strict=True)):
+        if places:
+            current = merged([answers[place] for place in places], frame.width, frame.height)
+        findings += [ImageFinding(index, one.box, one.entity_type, one.score, detector) for one in current]
+    return findings

@@ -1,0 +1,80 @@
+"""Hits to changed frames: every area of a frame is covered, everything unseen is cleaned."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from filters.decide import Hit
+from filters.errors import RedactionError
+from filters.findings import BoundingBox, EntityType, ImageFinding
+from filters.image.container import DecodedImage, Frame
+from filters.image.hidden import cleaned
+from filters.image.operators import cosmetic_blur, cosmetic_mosaic, fill, mosaic_look
+from filters.image.regions import Area, Mask, covered_area, union
+from filters.policy import CosmeticBlur, CosmeticMosaic, CosmeticOperator, FillRegion, ImageOperator, MosaicLook
+from filters.protocols import Pixels
+
+_Cover = tuple[Area, ImageOperator, BoundingBox]
+
+
+def redacted(image: DecodedImage, hits: Sequence[Hit]) -> DecodedImage:
+    """The image with every hit covered, alpha inside the areas opaque, and nothing left that is not seen.
+
+    A hit for metadata covers nothing: the release is encoded from arrays in any case.
+
+    Raises:
+        RedactionError: a hit has no operator for images, no box, or a box outside its frame.
+    """
+    covers: dict[int, list[_Cover]] = {}
+    for hit in hits:
+        finding = hit.finding
+        if not isinstance(finding, ImageFinding):
+            raise RedactionError("a hit is not of an image", reason="wrong_kind")
+        if finding.entity_type is EntityType.METADATA and finding.box is None:
+            continue
+        covers.setdefault(finding.frame, []).append(_cover(image, finding, hit.operator))
+    frames = (_covered(frame, covers.get(index, [])) for index, frame in enumerate(image.frames))
+    clean = tuple(cleaned(frame, image.metadata) for frame in frames)
+    return replace(image, frames=clean, metadata=())
+
+
+def _cover(image: DecodedImage, finding: ImageFinding, operator: object) -> _Cover:
+    if not isinstance(operator, FillRegion | MosaicLook | CosmeticMosaic | CosmeticBlur):
+        raise RedactionError("a hit has no operator for images", reason="no_operator")
+    if finding.box is None or not 0 <= finding.frame < len(image.frames):
+        raise RedactionError("a hit has no place in the image", reason="no_place")
+    frame = image.frames[finding.frame]
+    size = (frame.width, frame.height)
+    area = covered_area(finding.box, operator.margin, operator.shape, size, image.hints.block)
+    if area is None or finding.box.clipped(*size) is None:
+        raise RedactionError("a hit lies outside its frame", reason="no_place")
+    return area, operator, finding.box
+
+
+def _covered(frame: Frame, covers: Sequence[_Cover]) -> Frame:
+    """Safe operators go first and cosmetic ones leave their areas alone, so that none brings back what one removed."""
+    if not covers:
+        return frame
+    everything = union([area for area, _, _ in covers], frame.width, frame.height)
+    pixels = frame.pixels.copy()
+    safe = [cover for cover in covers if not isinstance(cover[1], CosmeticOperator)]
+    for area, operator, _ in safe:
+        if isinstance(operator, FillRegion):
+            fill(pixels, area, operator.color)
+        else:
+            mosaic_look(pixels, frame.pixels, area, everything)
+    removed = union([area for area, _, _ in safe], frame.width, frame.height)
+    for area, operator, box in covers:
+        _cosmetic(pixels, area, operator, box, removed)
+    alpha = frame.alpha
+    if alpha is not None:
+        alpha = alpha.copy()
+        alpha[everything] = 255
+    return Frame(pixels, alpha, frame.duration_ms)
+
+
+def _cosmetic(pixels: Pixels, area: Area, operator: ImageOperator, box: BoundingBox, removed: Mask) -> None:
+    where = area.mask & ~removed[area.box.y0 : area.box.y1, area.box.x0 : area.box.x1]
+    if isinstance(operator, CosmeticMosaic):
+        cosmetic_mosaic(pixels, area, operator.blocks, where)
+    elif isinstance(operator, CosmeticBlur):
+        cosmetic_blur(pixels, area, operator.sigma * max(box.width, box.height), where)
