@@ -180,6 +180,8 @@ IDENTIFIED = [
     (BINARY, b"{", Identity("acme", "r-1")),
     (BINARY, b"x" * 10_001, Identity("acme", "r-1")),
     (without(BINARY, "ce_requestid"), None, Identity("acme", "e-1")),
+    # what is beyond the limit is not parsed, not even for its sender's name
+    ([], b'{"tenant":"acme","request_id":"r-1","prompt":"' + b"x" * 10_000 + b'"}', Identity(None, "prompts:0:7")),
     (STRUCTURED, event('"data":7'), Identity("acme", "r-1")),
     (STRUCTURED, b"{", Identity(None, None)),
     ([], b'{"tenant":"acme","request_id":"r-1","prompt":7}', Identity("acme", "r-1")),
