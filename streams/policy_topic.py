@@ -19,8 +19,6 @@ FETCH_WAIT_MS: Final = 100
 """A broker answers as soon as there is a record; this bounds what a broker that does not (the embedded one) adds."""
 REQUEST_MS: Final = 5_000
 """How long a request may take; while brokers are away, a probe takes as long."""
-METADATA_MS: Final = 30_000
-"""New partitions of the topic are noticed after this time."""
 PROBE_SECONDS: Final = 1.0
 """How often the end of the topic is asked for, which is what `fresh` rests on."""
 RETRY_SECONDS: Final = 0.3
@@ -36,15 +34,23 @@ class TopicPolicies:
         topic: the compacted topic; it must exist.
         board: takes the policies. What it refuses is located as `topic:partition@offset:line:column`.
         max_stale_seconds: how long the end of the topic may be out of reach before `fresh` turns False.
+        metadata_seconds: how long new partitions of the topic may go unnoticed.
     """
 
     def __init__(
-        self, client: Mapping[str, Any], topic: str, board: PolicyBoard, *, max_stale_seconds: float = 60.0
+        self,
+        client: Mapping[str, Any],
+        topic: str,
+        board: PolicyBoard,
+        *,
+        max_stale_seconds: float = 60.0,
+        metadata_seconds: float = 30.0,
     ) -> None:
         self._client = client
         self._topic = topic
         self._board = board
         self._max_stale = max_stale_seconds
+        self._metadata_ms = round(metadata_seconds * 1000)
         self._consumer: AIOKafkaConsumer | None = None
         self._task: asyncio.Task[None] | None = None
         self._current_at = float("-inf")
@@ -103,7 +109,7 @@ class TopicPolicies:
                 auto_offset_reset="earliest",
                 fetch_max_wait_ms=FETCH_WAIT_MS,
                 request_timeout_ms=REQUEST_MS,
-                metadata_max_age_ms=METADATA_MS,
+                metadata_max_age_ms=self._metadata_ms,
             )
             try:
                 await consumer.start()
