@@ -6,7 +6,7 @@ when Faust acks an event that it skips during a rebalance, the reference keeps t
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import faust
@@ -18,13 +18,13 @@ from streams.gate import Gate
 from streams.message import RawMessage
 
 
-class RawSchema(faust.Schema):
+class RawSchema(faust.Schema[bytes, bytes]):
     """Hands records on as bytes: reading them is part of the judging, so that bad ones get a verdict too."""
 
-    def compile(self, app: Any, **_hooks: Any) -> Callable[..., Awaitable[EventT]]:  # noqa: ANN401  Faust's signature
+    def compile(self, app: Any, **_hooks: Any) -> Callable[..., Awaitable[EventT[Any]]]:  # noqa: ANN401  Faust's signature
         """A decoder that cannot fail, and takes the reference that only the gate gives back."""
 
-        async def decode(message: Message, *, propagate: bool = False) -> EventT:
+        async def decode(message: Message, *, propagate: bool = False) -> EventT[Any]:
             del propagate
             message.incref()
             return app.create_event(message.key, message.value, message.headers, message)  # type: ignore[no-any-return]
@@ -45,7 +45,7 @@ class FaustDelivery:
 
     def ack(self) -> None:
         """Ack, unless a rebalance has come between: the partition is then another's, or will be read again."""
-        consumer = self._app.consumer
+        consumer: Any = self._app.consumer
         if self._message.generation_id == self._app.consumer_generation_id:
             consumer.ack(self._message)
         else:
@@ -55,8 +55,8 @@ class FaustDelivery:
 
 def raw_message(message: Message) -> RawMessage:
     """A Faust message as the edge's own type."""
-    headers = message.headers
-    pairs = headers.items() if hasattr(headers, "items") else headers or ()
+    headers: Any = message.headers or ()
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
     return RawMessage(
         topic=message.topic,
         partition=message.partition,
@@ -82,7 +82,7 @@ def attach(app: faust.App, topic: str, gate: Gate) -> None:
 
 def lags(app: faust.App) -> list[tuple[str, int, int]]:
     """`(topic, partition, records)` that lie behind the committed position, for each assigned partition."""
-    consumer = app.consumer
+    consumer: Any = app.consumer
     result = []
     for tp in partitions(app):
         high = consumer.highwater(tp)

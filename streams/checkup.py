@@ -1,7 +1,6 @@
 """What can be wrong with an installation, each looked at on its own: nothing here stops at the first failure."""
 
 import sys
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import metadata
@@ -13,7 +12,7 @@ from urllib.request import url2pathname
 
 from filters.errors import ConfigurationError, DeliveryError
 from models.manifest import load_manifest
-from models.session import available_providers
+from models.session import RuntimeReport, runtime_report
 from models.weights import WeightStore
 from streams.policy_files import policy_files
 from streams.settings import Settings
@@ -54,7 +53,7 @@ class CheckResult:
 
 def installation_checks() -> list[CheckResult]:
     """What holds without any settings: Python, onnxruntime, and that the three packages are ours."""
-    return [python_version(sys.version_info[:2]), onnx_runtime(installed_runtimes()), *map(package_owner, PACKAGES)]
+    return [python_version(sys.version_info[:2]), onnx_runtime(runtime_report()), *map(package_owner, PACKAGES)]
 
 
 def settings_checks(settings: Settings) -> list[CheckResult]:
@@ -70,26 +69,19 @@ def python_version(version: tuple[int, int]) -> CheckResult:
     return _failed("python", f"{name} is none of 3.11, 3.12, 3.13", Cause.INSTALLATION)
 
 
-def installed_runtimes() -> list[str]:
-    """Which of the two onnxruntime distributions are installed."""
-    return [name for name in ("onnxruntime", "onnxruntime-gpu") if _version(name)]
-
-
-def onnx_runtime(installed: Iterable[str], providers: Callable[[], Iterable[str]] = available_providers) -> CheckResult:
-    """Exactly one onnxruntime: both fill the same folder, and what is left of them finds no GPU."""
-    match list(installed):
-        case []:
-            return _failed(
-                "onnxruntime", "not installed; install veilstream[cpu] or veilstream[gpu]", Cause.INSTALLATION
-            )
-        case [name]:
-            return CheckResult("onnxruntime", Status.OK, f"{name} {_version(name)}: {', '.join(providers())}")
-        case both:
-            return _failed(
-                "onnxruntime",
-                f"{' and '.join(both)} are both installed and overwrite each other; uninstall both, then install one",
-                Cause.INSTALLATION,
-            )
+def onnx_runtime(report: RuntimeReport) -> CheckResult:
+    """Exactly one onnxruntime, and one that works: two of them fill the same folder, and no GPU is found."""
+    names = " and ".join(report.distributions)
+    if not report.distributions:
+        problem = "not installed; install veilstream[cpu] or veilstream[gpu]"
+    elif report.conflicting:
+        problem = f"{names} are both installed and overwrite each other; uninstall both, then install one"
+    elif not report.providers:
+        problem = f"{names} is installed and cannot be imported; uninstall it, then install it again"
+    else:
+        installed = ", ".join(f"{name} {version}" for name, version in report.distributions.items())
+        return CheckResult("onnxruntime", Status.OK, f"{installed}: {', '.join(report.providers)}")
+    return _failed("onnxruntime", problem, Cause.INSTALLATION)
 
 
 def package_owner(package: str) -> CheckResult:
@@ -161,13 +153,6 @@ def brokers(settings: Settings, timeout: float) -> list[CheckResult]:
 
 def _failed(name: str, detail: str, cause: Cause) -> CheckResult:
     return CheckResult(name, Status.FAILED, detail, cause)
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _home() -> Path:

@@ -103,7 +103,7 @@ class Gate:
         while True:
             await self._slots.acquire()
             batch = await self._next_batch()
-            while not self._may_judge():
+            while not self._may_judge():  # noqa: ASYNC110  freshness is a matter of time, nobody announces it
                 await asyncio.sleep(_POLICY_POLL_SECONDS)
             self._observer.batch_formed(len(batch), self._limits.batch_records)
             released: asyncio.Future[None] = asyncio.get_running_loop().create_future()

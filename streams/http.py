@@ -1,6 +1,6 @@
 """The operators' port: `/metrics`, `/healthz` (liveness) and `/readyz` (readiness)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -64,9 +64,9 @@ class OperationsServer:
     async def _metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    def _probe(self, probe: Probe) -> Callable[[web.Request], "web.Response"]:
-        async def answer(_request: web.Request) -> web.Response:
+    def _probe(self, probe: Probe) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def answer(_request: web.Request) -> web.StreamResponse:
             conditions = dict(probe())
             return web.json_response(conditions, status=200 if all(conditions.values()) else 503)
 
-        return answer  # type: ignore[return-value]
+        return answer

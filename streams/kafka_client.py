@@ -32,7 +32,7 @@ def client_arguments(settings: KafkaSettings) -> dict[str, Any]:
     return arguments
 
 
-def broker_credentials(settings: KafkaSettings) -> Any:  # noqa: ANN401  Faust's union of credential types; None for plaintext
+def broker_credentials(settings: KafkaSettings) -> Any:  # noqa: ANN401  Faust does not export the type
     """What Faust calls `broker_credentials`.
 
     Raises:
@@ -51,9 +51,10 @@ def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext | None:
     if not settings.security_protocol.endswith("SSL"):
         return None
     try:
-        return create_ssl_context(cafile=str(settings.ca_file) if settings.ca_file else None)
+        context: ssl.SSLContext = create_ssl_context(cafile=str(settings.ca_file) if settings.ca_file else None)
     except (OSError, ssl.SSLError) as error:
         raise ConfigurationError(f"kafka.ca_file {settings.ca_file} cannot be used: {error.strerror}") from None
+    return context
 
 
 def _login(settings: KafkaSettings) -> tuple[str, str]:

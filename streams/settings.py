@@ -200,10 +200,16 @@ def _from_file(path: Path | None) -> type[Settings]:
     class FileSettings(Settings):
         @classmethod
         def settings_customise_sources(
-            cls, settings_cls: type[BaseSettings], **sources: PydanticBaseSettingsSource
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             file = [YamlConfigSettingsSource(settings_cls, yaml_file=path)] if path else []
-            return (sources["init_settings"], sources["env_settings"], *file)
+            del dotenv_settings, file_secret_settings
+            return (init_settings, env_settings, *file)
 
     return FileSettings
 

@@ -55,6 +55,7 @@ def _show(results: list[CheckResult], *, as_json: bool) -> None:
         print_json({"checks": results, "ok": exit_code(results) is ExitCode.OK}, indent=True)
         return
     table = Table("check", "", "detail")
+    table.columns[0].no_wrap = True
     for result in results:
         table.add_row(result.name, f"[{_STYLES[result.status]}]{result.status}[/]", result.detail)
     Console(highlight=False).print(table)

@@ -50,8 +50,9 @@ def _text_line(number: int, text: str) -> TextLine:
         return TextLine(number, str(number), PromptContent({"prompt": text}))
     given = document.get("id")
     line_id = str(given) if isinstance(given, str | int) else str(number)
-    fields = {name: document[name] for name in _FIELDS if document.get(name) is not None}
-    if "prompt" not in fields or not all(isinstance(value, str) for value in fields.values()):
+    given_fields = {name: document[name] for name in _FIELDS if document.get(name) is not None}
+    fields = {name: value for name, value in given_fields.items() if isinstance(value, str)}
+    if "prompt" not in fields or len(fields) < len(given_fields):
         error = MessageError(f'line {number} needs a string "prompt"', reason="no_prompt")
         return TextLine(number, line_id, error)
     return TextLine(number, line_id, PromptContent(fields))

@@ -106,6 +106,7 @@ def _as_json(change: TopicChange) -> dict[str, Any]:
 
 def _table(changes: list[TopicChange]) -> Table:
     table = Table("topic", "change", "now", "then")
+    table.columns[0].no_wrap = True
     for change in changes:
         for row in _rows(change):
             table.add_row(change.topic, *row)
@@ -115,8 +116,8 @@ def _table(changes: list[TopicChange]) -> Table:
 def _rows(change: TopicChange) -> list[tuple[str, str, str]]:
     match change:
         case CreateTopic(_, partitions, replication, configs):
-            settings = ", ".join(f"{key}={value}" for key, value in configs.items())
-            return [("create", "", f"{partitions} partitions, {replication} copies, {settings}")]
+            settings = "\n".join(f"{key}={value}" for key, value in configs.items())
+            return [("create", "", f"{partitions} partitions, {replication} copies\n{settings}")]
         case AddPartitions(_, current, wanted):
             return [("add partitions (order by key breaks once)", str(current), str(wanted))]
         case SetConfigs(_, current, wanted):
