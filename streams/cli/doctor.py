@@ -56,6 +56,7 @@ def _show(results: list[CheckResult], *, as_json: bool) -> None:
         return
     table = Table("check", "", "detail")
     table.columns[0].no_wrap = True
+    table.columns[2].overflow = "fold"
     for result in results:
         table.add_row(result.name, f"[{_STYLES[result.status]}]{result.status}[/]", result.detail)
     Console(highlight=False).print(table)

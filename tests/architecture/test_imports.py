@@ -6,6 +6,7 @@ import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
 from importlinter.cli import lint_imports
 
 from tests.architecture.sources import PACKAGES, ROOT, imported, modules
@@ -92,3 +93,19 @@ def test_every_data_file_is_installed():
         and not any(path.relative_to(ROOT / package).match(pattern) for pattern in patterns.get(package, []))
     ]
     assert left_out == []
+
+
+@pytest.mark.parametrize(("lock", "runtime"), [("requirements.lock", "cpu"), ("requirements-gpu.lock", "gpu")])
+def test_the_locks_hold_every_declared_dependency(lock, runtime):
+    """Whoever adds a dependency runs `make lock`."""
+    locked = {normalized(line) for line in (ROOT / lock).read_text().splitlines() if line[:1].isalnum()}
+    assert sorted((RUNTIME | EXTRAS[runtime] | EXTRAS["dev"]) - locked) == []
+
+
+def test_the_two_onnxruntimes_are_never_locked_together():
+    """They overwrite each other's files."""
+    locks = [(ROOT / lock).read_text() for lock in ("requirements.lock", "requirements-gpu.lock")]
+    assert [("\nonnxruntime==" in lock, "\nonnxruntime-gpu==" in lock) for lock in locks] == [
+        (True, False),
+        (False, True),
+    ]
