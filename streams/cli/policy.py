@@ -19,7 +19,8 @@ from streams.cli.output import ExitCode, fail, note, print_json
 from streams.cli.policy_report import issue_document, issue_text
 from streams.policies import PolicyBoard, PolicySnapshot
 from streams.policy_files import FolderPolicies, policy_files
-from streams.policy_topic import Published, publish_policy, read_topic
+from streams.policy_publish import Published, publish_policy
+from streams.policy_topic import read_topic
 
 UNREACHABLE_REASONS = frozenset({"broker_unreachable", "catching_up"})
 """Reasons of a `ConfigurationError` that lie with the broker, not with the settings."""

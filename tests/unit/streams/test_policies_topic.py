@@ -13,7 +13,8 @@ from filters.errors import ConfigurationError
 from filters.policy_issues import IssueCode, PolicyDocumentError
 from streams.embedded_broker import EmbeddedBroker
 from streams.policies import PolicyBoard
-from streams.policy_topic import Published, TopicPolicies, publish_policy, read_topic
+from streams.policy_publish import Published, publish_policy
+from streams.policy_topic import TopicPolicies, read_topic
 from tests.unit.streams.policy_texts import Events, policy_text
 
 EFFECT_SECONDS = 2.0
