@@ -57,7 +57,8 @@ class Case:
             self.fail(InferenceError("the record was not judged", reason="unjudged"), "decide")
         action = self._failure_action() if self.error else self._enforced_action()
         content = self._content(action)
-        return Outcome(self._verdict(action), content, content is not self.record.content, self.error)
+        changed = content is not None and content is not self.record.content
+        return Outcome(self._verdict(action), content, changed, self.error)
 
     def _failure_action(self) -> Action:
         if self.policy is None or isinstance(self.error, RecordError):

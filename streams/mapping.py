@@ -54,8 +54,8 @@ class _Model(BaseModel):
 class CloudEventAttributes(_Model):
     """Attributes of a CloudEvent that name tenant and request. Without the second, the event's `id` is the request."""
 
-    tenant: AttributeName = "tenant"
-    request_id: AttributeName = "requestid"
+    tenant: AttributeName = Field(default="tenant", description="CloudEvents attribute that names the tenant.")
+    request_id: AttributeName = Field(default="requestid", description="CloudEvents attribute with the request id.")
 
 
 class JsonPointers(_Model):
@@ -65,12 +65,13 @@ class JsonPointers(_Model):
     string of Base64 (RFC 4648 §4), or a `data:` URL of it.
     """
 
-    tenant: SinglePointer | None = "/tenant"
-    request_id: SinglePointer | None = "/request_id"
+    tenant: SinglePointer | None = Field(default="/tenant", description="JSON pointer to the tenant.")
+    request_id: SinglePointer | None = Field(default="/request_id", description="JSON pointer to the request id.")
     fields: Annotated[Mapping[FieldName, JsonPointer], Field(min_length=1)] = Field(
-        default={"prompt": "/prompt", "negative_prompt": "/negative_prompt"}
+        default={"prompt": "/prompt", "negative_prompt": "/negative_prompt"},
+        description="Text fields to judge: name to JSON pointer.",
     )
-    image: SinglePointer = "/image"
+    image: SinglePointer = Field(default="/image", description="JSON pointer to the image, in Base64.")
 
     @model_validator(mode="after")
     def _pointers_are_apart(self) -> Self:
@@ -85,15 +86,17 @@ class JsonPointers(_Model):
 class HeaderNames(_Model):
     """Message headers. `tenant` and `request_id` serve raw messages, and JSON messages that do not hold them."""
 
-    tenant: HeaderName | None = "tenant"
-    request_id: HeaderName | None = "request-id"
-    media_type: HeaderName | None = "content-type"
+    tenant: HeaderName | None = Field(default="tenant", description="Header that names the tenant.")
+    request_id: HeaderName | None = Field(default="request-id", description="Header with the request id.")
+    media_type: HeaderName | None = Field(default="content-type", description="Header with the media type.")
 
 
 class MessageMapping(_Model):
     """How one stream's messages are read. The defaults read CloudEvents, plain JSON and raw bytes."""
 
-    envelope: Envelope = Envelope.AUTO
+    envelope: Envelope = Field(
+        default=Envelope.AUTO, description="auto, cloudevents, json or raw; pin it where the platform speaks one."
+    )
     ce: CloudEventAttributes = CloudEventAttributes()
     json_pointers: JsonPointers = Field(default=JsonPointers(), alias="json")
     headers: HeaderNames = HeaderNames()

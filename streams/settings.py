@@ -43,13 +43,19 @@ class KafkaSettings(_Group):
     bootstrap_servers: str = Field(default="localhost:9092", description="host:port, comma-separated.")
     group: str = Field(default="veilstream", description="Consumer group; prompts and images get a suffix each.")
     instance_id: str | None = Field(default=None, description="Static group membership; unique for each process.")
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
-    username: str | None = None
-    password: SecretStr | None = None
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="SCRAM-SHA-512", description="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."
+    )
+    username: str | None = Field(default=None, description="For SASL.")
+    password: SecretStr | None = Field(default=None, description="For SASL; never logged.")
     ca_file: Path | None = Field(default=None, description="CA certificates for TLS; the system's where absent.")
-    session_timeout_seconds: Seconds = 30.0
-    commit_interval_seconds: Seconds = 0.5
+    session_timeout_seconds: Seconds = Field(
+        default=30.0, description="After this silence the group gives the partitions to others."
+    )
+    commit_interval_seconds: Seconds = Field(default=0.5, description="How much a crash may repeat, in time.")
     max_message_bytes: Count = Field(
         default=32 * 1024 * 1024,
         description="Largest record read or written; at most the brokers' and topics' `max.message.bytes`.",
@@ -60,8 +66,10 @@ class StreamSettings(_Group):
     """One of the two streams."""
 
     mapping: MessageMapping = Field(default_factory=MessageMapping)
-    batch_records: Count = 64
-    batch_linger_seconds: Annotated[float, Field(ge=0)] = 0.01
+    batch_records: Count = Field(default=64, description="Records judged together, at most.")
+    batch_linger_seconds: Annotated[float, Field(ge=0)] = Field(
+        default=0.01, description="How long a batch waits for more records."
+    )
     queue_records: Count = Field(default=128, description="Records waiting for a batch; beyond, reading pauses.")
     max_bytes: Count = Field(default=1024 * 1024, description="Larger records are rejected unread.")
 
@@ -75,20 +83,22 @@ class PromptSettings(StreamSettings):
 class ImageSettings(StreamSettings):
     """The image stream; the limits are checked before pixels are decoded."""
 
-    batch_records: Count = 8
-    queue_records: Count = 16
-    max_bytes: Count = 26_000_000
-    max_image_bytes: Count = 25_000_000
+    batch_records: Count = Field(default=8, description="Records judged together, at most.")
+    queue_records: Count = Field(default=16, description="Records waiting for a batch; beyond, reading pauses.")
+    max_bytes: Count = Field(
+        default=26_000_000, description="Larger records are rejected unread; Base64 in JSON takes a third more."
+    )
+    max_image_bytes: Count = Field(default=25_000_000, description="Encoded image.")
     max_pixels: Count = Field(default=50_000_000, description="Over all frames.")
-    max_side: Count = 12_000
-    max_frames: Count = 256
+    max_side: Count = Field(default=12_000, description="Pixels.")
+    max_frames: Count = Field(default=256, description="Frames of an animation.")
     batch_pixel_bytes: Count = Field(default=200_000_000, description="Decoded pixels held at a time, a batch.")
 
 
 class PolicySettings(_Group):
     """Where policies come from: the topic, or a folder of YAML files instead of it."""
 
-    folder: Path | None = None
+    folder: Path | None = Field(default=None, description="Read policies here, not from the topic.")
     catch_up_seconds: Seconds = Field(default=30.0, description="The worker gives up when policies take longer.")
     max_stale_seconds: Seconds = Field(
         default=60.0, description="Not ready once the policies could not be read for this long."
@@ -101,7 +111,7 @@ class ModelSettings(_Group):
     cache_dir: Path | None = Field(default=None, description="`$XDG_CACHE_HOME/veilstream/models` where absent.")
     manifest: Path | None = Field(default=None, description="A manifest whose entries are added to the built-in ones.")
     face: str = Field(default="centerface", description="The face detector, by its name in the manifest.")
-    device: Device = Device.AUTO
+    device: Device = Field(default=Device.AUTO, description="auto, cpu or cuda.")
     threads: Annotated[int, Field(ge=0)] = Field(default=0, description="Per inference; 0 leaves it to onnxruntime.")
 
 
@@ -142,15 +152,20 @@ class DeliverySettings(_Group):
 class HttpSettings(_Group):
     """The operators' port."""
 
-    host: str = "0.0.0.0"  # noqa: S104  probes and scrapes come from outside the pod
+    host: str = Field(
+        default="0.0.0.0",  # noqa: S104  probes and scrapes come from outside the pod
+        description="Address to listen on.",
+    )
     port: Annotated[int, Field(ge=0, le=65535)] = Field(default=9464, description="0 picks a free one.")
 
 
 class LogSettings(_Group):
     """Logs, on standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["json", "console"] = "json"
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="debug, info, warning or error."
+    )
+    format: Literal["json", "console"] = Field(default="json", description="json or console.")
 
 
 class Settings(BaseSettings):
