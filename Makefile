@@ -27,8 +27,8 @@ $(STAMP): $(LOCK) pyproject.toml
 	  echo "error: no Python 3.11, 3.12 or 3.13 found; install one, or: make PYTHON=/path/to/python" >&2; exit 1; fi; \
 	if ! "$$found" -c 'import venv, ensurepip' 2>/dev/null; then \
 	  echo "error: $$found cannot make environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; fi; \
-	echo "making $(VENV) with $$("$$found" --version) from $(LOCK)" >&2; \
-	"$$found" -m venv --clear $(VENV)
+	echo "making or renewing $(VENV) with $$("$$found" --version) from $(LOCK)" >&2; \
+	if [ ! -e $@ ]; then "$$found" -m venv --clear $(VENV); fi
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(LOCK)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
