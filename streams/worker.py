@@ -22,7 +22,7 @@ from streams.metrics import Metrics
 from streams.policies import PolicyBoard
 from streams.settings import Settings
 
-_LAG_SECONDS = 5.0
+_LAG_SECONDS = 1.0
 
 
 class Worker:
