@@ -173,14 +173,16 @@ def _frame_header(segments: Sequence[Segment]) -> FrameHeader:
 
 def _hints(header: FrameHeader, segments: Sequence[Segment]) -> EncodeHints:
     tables = _tables(segments)
-    used = tuple(tables[number] for _, _, number in header.components[:3] if number in tables)
+    used = [tables[number] for _, _, number in header.components[:3] if number in tables]
     if not used:
         raise corrupt("no quantisation table")
+    while len(used) > 1 and used[-1] == used[-2]:
+        used.pop()  # the encoder gives the last table to all further components
     (h0, v0, _), (h1, v1, _) = header.components[0], header.components[min(1, len(header.components) - 1)]
     factors = (h0 // h1, v0 // v1) if len(header.components) > 1 else (2, 2)
     largest = max(max(h, v) for h, v, _ in header.components)
     return EncodeHints(
-        jpeg_tables=used,
+        jpeg_tables=tuple(used),
         jpeg_subsampling=_SUBSAMPLING.get(factors, "4:2:0"),
         block=max(_MIN_BLOCK, _DCT_SIZE * largest),
     )

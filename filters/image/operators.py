@@ -22,7 +22,8 @@ _SMALL_SIGMA = 6.0
 
 def fill(pixels: Pixels, area: Area, colour: str) -> None:
     """One opaque colour, `#rrggbb`."""
-    _inside(pixels, area)[area.mask] = tuple(bytes.fromhex(colour[1:]))
+    shade = np.frombuffer(bytes.fromhex(colour[1:]), np.uint8)
+    np.copyto(_inside(pixels, area), shade, where=area.mask[..., None])
 
 
 def mosaic_look(pixels: Pixels, original: Pixels, area: Area, covered: Mask) -> None:
@@ -40,10 +41,10 @@ def mosaic_look(pixels: Pixels, original: Pixels, area: Area, covered: Mask) -> 
     means, weights = _cell_means(original[window], covered[window], cell)
     colours = _spread(means, weights)
     colours += _pattern(weights.shape, left // cell, top // cell, _texture(means, weights))[..., None]
-    squares = colours.round().clip(0, 255).astype(np.uint8).repeat(cell, axis=0).repeat(cell, axis=1)
-    rows = slice(area.box.y0 - top, area.box.y1 - top)
-    columns = slice(area.box.x0 - left, area.box.x1 - left)
-    _inside(pixels, area)[area.mask] = squares[rows, columns][area.mask]
+    colours = colours.round().clip(0, 255).astype(np.uint8)
+    rows = (np.arange(area.box.y0, area.box.y1) - top) // cell
+    columns = (np.arange(area.box.x0, area.box.x1) - left) // cell
+    np.copyto(_inside(pixels, area), colours[rows][:, columns], where=area.mask[..., None])
 
 
 def cosmetic_mosaic(pixels: Pixels, area: Area, blocks: int, where: Mask) -> None:
@@ -53,7 +54,7 @@ def cosmetic_mosaic(pixels: Pixels, area: Area, blocks: int, where: Mask) -> Non
     small = (-(-inside.shape[1] // side), -(-inside.shape[0] // side))
     means = cv2.resize(inside, small, interpolation=cv2.INTER_AREA)
     squares = cv2.resize(means, inside.shape[1::-1], interpolation=cv2.INTER_NEAREST)
-    inside[where] = squares[where]
+    np.copyto(inside, squares, where=where[..., None])
 
 
 def cosmetic_blur(pixels: Pixels, area: Area, sigma: float, where: Mask) -> None:
@@ -63,7 +64,7 @@ def cosmetic_blur(pixels: Pixels, area: Area, sigma: float, where: Mask) -> None
     small = (max(1, round(inside.shape[1] / shrink)), max(1, round(inside.shape[0] / shrink)))
     blurred = cv2.GaussianBlur(cv2.resize(inside, small, interpolation=cv2.INTER_AREA), (0, 0), sigma / shrink)
     smooth = cv2.resize(blurred, inside.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    inside[where] = smooth[where]
+    np.copyto(inside, smooth, where=where[..., None])
 
 
 def _inside(pixels: Pixels, area: Area) -> Pixels:
@@ -78,7 +79,8 @@ def _cell_means(pixels: Pixels, covered: Mask, cell: int) -> tuple[_Cells, _Cell
     visible[:height, :width, :3] = pixels
     visible[:height, :width, 3] = 1
     visible[:height, :width][covered] = 0
-    sums = visible.reshape(rows, cell, columns, cell, 4).sum(axis=(1, 3), dtype=np.int64)
+    strips = visible.reshape(rows, cell, columns * cell * 4).sum(axis=1, dtype=np.int32)
+    sums = strips.reshape(rows, columns, cell, 4).sum(axis=2, dtype=np.int64)
     counts = sums[..., 3]
     means: _Cells = sums[..., :3] / np.maximum(counts, 1)[..., None]
     return means, counts / cell**2

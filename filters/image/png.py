@@ -36,7 +36,7 @@ class PngCodec:
         """See `ImageCodec.parse`."""
         chunks, end = read_chunks(data)
         header = read_header(chunks)
-        _check_order(chunks)
+        _check_order(chunks, header)
         animated = any(chunk.name == b"acTL" for chunk in chunks)
         names = _metadata(chunks, header, animated=animated) + ([TRAILING] if end < len(data) else [])
         still = _StillFile(chunks, header)
@@ -92,11 +92,13 @@ class _StillFile:
         return SIGNATURE + header + self._shared + write_chunk(b"IDAT", b"".join(data)) + write_chunk(b"IEND", b"")
 
 
-def _check_order(chunks: Sequence[Chunk]) -> None:
+def _check_order(chunks: Sequence[Chunk], header: ImageHeader) -> None:
     """Refuse files that two decoders could read as two images (PNG, 5.6)."""
     names = [chunk.name for chunk in chunks]
     if b"IDAT" not in names:
         raise corrupt("no pixels")
+    if header.indexed and b"PLTE" not in names:
+        raise corrupt("no palette")
     first = names.index(b"IDAT")
     count = names.count(b"IDAT")
     if any(name != b"IDAT" for name in names[first : first + count]):
