@@ -48,10 +48,15 @@ class ReplaceText(_Document):
 
 
 class MaskText(_Document):
-    """Cover letters and digits one by one; the last `keep_last` of them stay."""
+    """Cover the span sign by sign, but for spaces, hyphens and round brackets.
+
+    The last `keep_last` letters and digits stay, at most half of all.
+    """
 
     type: Literal["mask"] = "mask"
-    character: Annotated[str, Field(min_length=1, max_length=1)] = "*"
+    character: Annotated[str, Field(min_length=1, max_length=1, pattern=r"^[^\w\s@.:/\\]$")] = Field(
+        default="*", description="A sign, not a letter or digit: `X` and `0` would make new names and numbers."
+    )
     keep_last: Annotated[int, Field(ge=0, le=4)] = 0
 
 
@@ -62,7 +67,10 @@ class RemoveText(_Document):
 
 
 class HashText(_Document):
-    """A keyed hash of the span (HMAC-SHA256 under the tenant's key), as hex digits in angle brackets."""
+    """A keyed hash of the span (HMAC-SHA256 under the tenant's key) in angle brackets.
+
+    Written in letters, one for each hex digit: digits would look like numbers to detectors.
+    """
 
     type: Literal["hash"] = "hash"
     length: Annotated[int, Field(ge=8, le=64)] = 16
