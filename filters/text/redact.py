@@ -1,0 +1,168 @@
+"""Operators for text: what stands in a private span's place.
+
+Substitutes are made so that no recognizer finds anything in them: names of types in angle brackets, and letters instead
+of hex digits, because digits would look like numbers.
+"""
+
+import hmac
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+
+import regex
+
+from filters.decide import Hit
+from filters.errors import RedactionError
+from filters.findings import TextFinding
+from filters.keys import KeyPurpose, TenantKeys
+from filters.policy import HashText, MaskText, PseudonymText, RemoveText, ReplaceText, TextOperator
+from filters.text.normalize import view_of
+
+KeySource = Callable[[], bytes]
+
+PSEUDONYM_LETTERS = 10
+"""Forty bits: two of a tenant's values share a pseudonym once there are about a million of them."""
+
+# One for each half-byte, without those that Italian fiscal codes read as digits (l m n p-v).
+_LETTERS = str.maketrans("0123456789abcdef", "abcdefghijkowxyz")
+_KEPT_BY_MASK = frozenset(" \t\n\r-+()")
+_GRAPHEME = regex.compile(r"\X")
+
+# Least revealing first.
+_STRENGTH: Mapping[type, int] = {RemoveText: 5, ReplaceText: 4, PseudonymText: 3, HashText: 2, MaskText: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class _Cover:
+    """A span to cover in one piece, and the hit whose operator does it."""
+
+    start: int
+    end: int
+    finding: TextFinding
+    operator: TextOperator
+
+
+def redact_fields(fields: Mapping[str, str], hits: Sequence[Hit], keys: TenantKeys, tenant: str) -> dict[str, str]:
+    """The fields with every hit covered; all other characters stay as they are.
+
+    Overlapping hits are covered in one piece, by the operator that reveals least; among equals, that of the longest.
+    Spans grow to whole grapheme clusters.
+
+    Raises:
+        RedactionError: a hit has no place in these fields, or an operator for images.
+        ConfigurationError: a keyed operator is asked for and there is no key.
+    """
+    by_field: dict[str, list[_Cover]] = {}
+    for hit in hits:
+        cover = _cover(fields, hit)
+        by_field.setdefault(cover.finding.field, []).append(cover)
+
+    @cache
+    def key() -> bytes:
+        return keys.derive(tenant, KeyPurpose.PSEUDONYM)
+
+    return {name: _redacted(text, by_field.get(name, ()), key) for name, text in fields.items()}
+
+
+def _cover(fields: Mapping[str, str], hit: Hit) -> _Cover:
+    finding, operator = hit.finding, hit.operator
+    if not isinstance(finding, TextFinding) or finding.end > len(fields.get(finding.field, "")):
+        raise RedactionError("a finding lies outside of the text", reason="no_such_span")
+    if not isinstance(operator, ReplaceText | MaskText | RemoveText | HashText | PseudonymText):
+        raise RedactionError("the operator is not one for text", reason="no_such_operator")
+    return _Cover(finding.start, finding.end, finding, operator)
+
+
+def _redacted(text: str, covers: Sequence[_Cover], key: KeySource) -> str:
+    if not covers:
+        return text
+    pieces, end = [], 0
+    for cover in _merged(_whole_graphemes(text, covers)):
+        pieces += [text[end : cover.start], _substitute(text, cover, key)]
+        end = cover.end
+    return "".join([*pieces, text[end:]])
+
+
+def _whole_graphemes(text: str, covers: Iterable[_Cover]) -> Iterator[_Cover]:
+    if text.isascii() and "\r" not in text:  # the only cluster of two ASCII characters is a line end
+        yield from covers
+        return
+    starts = [match.start() for match in _GRAPHEME.finditer(text)]
+    starts.append(len(text))
+    for cover in covers:
+        start = max(border for border in starts if border <= cover.start)
+        end = min(border for border in starts if border >= cover.end)
+        yield _Cover(start, end, cover.finding, cover.operator)
+
+
+def _merged(covers: Iterable[_Cover]) -> Iterator[_Cover]:
+    """Clusters of overlapping covers, each as one."""
+    current: list[_Cover] = []
+    for cover in sorted(covers, key=lambda c: (c.start, c.end)):
+        if current and cover.start >= max(other.end for other in current):
+            yield _united(current)
+            current = []
+        current.append(cover)
+    if current:
+        yield _united(current)
+
+
+def _united(covers: Sequence[_Cover]) -> _Cover:
+    chosen = max(covers, key=_rank)
+    start, end = min(cover.start for cover in covers), max(cover.end for cover in covers)
+    return _Cover(start, end, chosen.finding, chosen.operator)
+
+
+def _rank(cover: _Cover) -> tuple[int, int, float, int, str, str]:
+    operator, finding = cover.operator, cover.finding
+    kept = operator.keep_last if isinstance(operator, MaskText) else 0
+    length = cover.end - cover.start
+    strength = 10 * _STRENGTH[type(operator)] - kept
+    return strength, length, finding.score, -cover.start, finding.entity_type, operator.model_dump_json()
+
+
+def _substitute(text: str, cover: _Cover, key: KeySource) -> str:
+    private = text[cover.start : cover.end]
+    entity = cover.finding.entity_type
+    match cover.operator:
+        case ReplaceText(text=None):
+            return f"<{entity}>"
+        case ReplaceText(text=str(fixed)) if fixed:
+            return fixed
+        case MaskText() as mask:
+            return _masked(private, mask)
+        case HashText(length=length):
+            return f"<{_keyed(key(), 'hash', private, length)}>"
+        case PseudonymText():
+            return f"<{entity}-{_keyed(key(), entity, _canonical(private), PSEUDONYM_LETTERS)}>"
+        case _:
+            return _gap(text, cover)
+
+
+def _gap(text: str, cover: _Cover) -> str:
+    """Nothing; or a space, where what stood apart would run together and read as something else."""
+    before, after = text[: cover.start][-1:], text[cover.end :][:1]
+    return " " if before.strip() and after.strip() else ""
+
+
+def _masked(private: str, mask: MaskText) -> str:
+    """All but spaces, hyphens and round brackets covered, at most half of the letters and digits kept."""
+    places = [index for index, character in enumerate(private) if character.isalnum()]
+    kept = set(places[len(places) - min(mask.keep_last, len(places) // 2) :])
+    return "".join(
+        character if index in kept or character in _KEPT_BY_MASK else mask.character
+        for index, character in enumerate(private)
+    )
+
+
+def _keyed(key: bytes, purpose: str, text: str, length: int) -> str:
+    digest = hmac.new(key, f"{purpose}\0{text}".encode(), sha256).hexdigest()
+    return digest[:length].translate(_LETTERS)
+
+
+def _canonical(private: str) -> str:
+    """The same for two ways to write one thing: `JANE@example.com`, `415 555-2671`."""
+    view = view_of(private)
+    plain = view.text if view else private
+    return "".join(filter(str.isalnum, plain.casefold()))
