@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from filters.records import ContentKind
 from tests.support.brokers import Broker, free_port
-from tests.support.kafka_io import Outgoing, drain_topic, produce, unique
+from tests.support.kafka_io import Incoming, Outgoing, drain_topic, produce, unique
 
 PARTITIONS = 4
 _TIMEOUT = 300.0
@@ -102,8 +102,14 @@ def worker_loop(broker: Broker, kind: ContentKind, records: Sequence[Outgoing], 
     ]
     with (folder / f"{plural}.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+        def all_judged(read: Sequence[Incoming]) -> bool:
+            if process.poll() is not None:
+                raise RuntimeError(f"the worker ended with {process.returncode}; see {log.name}")
+            return len(read) >= len(records)
+
         try:
-            verdicts = drain_topic(broker.bootstrap_servers, names["verdicts"], count=len(records), timeout=_TIMEOUT)
+            verdicts = drain_topic(broker.bootstrap_servers, names["verdicts"], until=all_judged, timeout=_TIMEOUT)
         finally:
             process.terminate()
             process.wait(60)
