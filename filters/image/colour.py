@@ -19,9 +19,12 @@ def to_raster(image: Image.Image, icc: bytes | None) -> Raster:
     """8-bit sRGB and alpha of a loaded image; a profile that does not fit or cannot be read is ignored."""
     if image.mode.startswith("I"):
         return _from_sixteen_bits(image, icc)
+    if image.mode == "RGBA" and not icc:
+        channels = np.asarray(image)
+        return Raster(np.ascontiguousarray(channels[..., :3]), channels[..., 3].copy())
     alpha: Pixels | None = None
     if image.mode in _WITH_ALPHA or "transparency" in image.info:
-        alpha = np.array(image.convert("RGBA").getchannel("A"))
+        alpha = np.asarray(image.convert("RGBA").getchannel("A"))
     return Raster(_to_srgb(_colours(image), icc), alpha)
 
 
@@ -50,7 +53,8 @@ def _from_sixteen_bits(image: Image.Image, icc: bytes | None) -> Raster:
 
 def _to_srgb(plane: Image.Image, icc: bytes | None) -> Pixels:
     converted = _by_profile(plane, icc) if icc and len(icc) <= MAX_ICC_BYTES else None
-    return np.array((converted or plane).convert("RGB"))
+    seen = converted or plane
+    return np.asarray(seen if seen.mode == "RGB" else seen.convert("RGB"))
 
 
 def _by_profile(plane: Image.Image, icc: bytes) -> Image.Image | None:

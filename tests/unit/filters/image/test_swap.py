@@ -1,5 +1,6 @@
 """The swap test: one scene, two faces in the same place, byte-identical releases."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -44,12 +45,13 @@ CODINGS = {
 coded = pytest.mark.parametrize("coding", CODINGS)
 
 
-def files(coding: str, orientation: int = 1) -> list[bytes]:
+@functools.cache
+def files(coding: str, orientation: int = 1) -> tuple[bytes, ...]:
     """The two scenes, encoded before the filter sees them, so that what coding smears counts."""
     form, options = CODINGS[coding]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return [encoded(scene_with(face), form, exif=exif.tobytes(), **options) for face in faces()]
+    return tuple(encoded(scene_with(face), form, exif=exif.tobytes(), **options) for face in faces())
 
 
 @coded
@@ -150,18 +152,22 @@ def test_a_cosmetic_neighbour_brings_nothing_back(safe):
     assert one == other
 
 
+@functools.cache
+def movies(form: str) -> tuple[bytes, ...]:
+    """Two animations whose first and, mirrored, last frame hold a face."""
+    options = {"lossless": True} if form == "WEBP" else {}
+    scenes = [[scene_with(face), photograph(), scene_with(face)[:, ::-1].copy()] for face in faces()]
+    return tuple(animated(frames, form, duration=80, **options) for frames in scenes)
+
+
 @pytest.mark.parametrize("form", ["PNG", "WEBP"])
 @pytest.mark.parametrize("operator", SAFE)
 def test_animations_pass(form, operator):
     """Every frame that holds the face is clean; the frames stored as differences tell nothing either."""
-    options = {"lossless": True} if form == "WEBP" else {}
-    files = [
-        animated([scene_with(face), photograph(), scene_with(face)[:, ::-1].copy()], form, duration=80, **options)
-        for face in faces()
-    ]
+    one, other = movies(form)
     mirrored = BoundingBox(512 - FACE_BOX.x1, FACE_BOX.y0, 512 - FACE_BOX.x0, FACE_BOX.y1)
     hits = (hit(operator), hit(operator, mirrored, frame=2))
-    assert release(files[0], *hits) == release(files[1], *hits)
+    assert release(one, *hits) == release(other, *hits)
 
 
 @pytest.mark.parametrize("operator", SAFE)
