@@ -25,6 +25,7 @@ _ONE_CHECK_DIGIT = frozenset(
         EntityType.UK_NHS,
     }
 )
+_WHOLE_PART = re.compile(r"(?<![\d.])\d\.\Z")
 _SHORTEST_LICENCE = 6
 """Characters of the shortest US driver licence number worth the name; `v1`, `D850` and `RTX3` are not."""
 
@@ -57,9 +58,18 @@ def judged(text: str, candidates: Sequence[Candidate], tokens: list[TechnicalTok
 def _is_possible(text: str, candidate: Candidate) -> bool:
     if candidate.entity_type is EntityType.US_DRIVER_LICENSE:
         return candidate.end - candidate.start >= _SHORTEST_LICENCE
+    if candidate.entity_type is EntityType.PHONE_NUMBER:
+        return not _is_quantity(text, candidate)
     if candidate.entity_type in _UNBORDERED:
         return not _is_part_of_more(text, candidate)
     return True
+
+
+def _is_quantity(text: str, candidate: Candidate) -> bool:
+    """The decimals of `3.1415926535`, or `999999999`: one digit over and over."""
+    number = text[candidate.start : candidate.end]
+    is_fraction = number.isdecimal() and _WHOLE_PART.search(text, 0, candidate.start) is not None
+    return is_fraction or len(set(number)) == 1
 
 
 def _is_part_of_more(text: str, candidate: Candidate) -> bool:

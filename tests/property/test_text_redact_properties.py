@@ -1,0 +1,137 @@
+"""Redacted text: nothing left to find, nothing else changed, the same twice."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from filters.decide import Hit, decide
+from filters.findings import EntityType, TextFinding
+from filters.keys import TenantKeys
+from filters.policy import FilterPolicy, HashText, MaskText, PseudonymText, RemoveText, ReplaceText
+from filters.records import ContentKind, PromptContent
+from filters.text.redact import redact_fields
+from filters.verdict import Action
+from tests.support.prompts import detector
+
+KEYS = TenantKeys(bytes(range(32)))
+OPERATORS = [
+    ReplaceText(),
+    RemoveText(),
+    MaskText(),
+    MaskText(keep_last=4),
+    MaskText(character="#", keep_last=2),
+    MaskText(character="█", keep_last=1),
+    HashText(),
+    HashText(length=64),
+    PseudonymText(),
+]
+PRIVATE = [
+    *["4111 1111 1111 1111", "378282246310005", "DE89 3704 0044 0532 0130 00", "GB82WEST12345698765432"],
+    *["536-22-1234", "912-70-1234", "jane.doe@example.com", "jane\\_doe@example.com", "info@studio.example.co.uk"],
+    *["https://example.com/jane", "www.janedoe.com", "192.168.1.17", "2001:db8::8a2e:370:7334", "00:1A:2B:3C:4D:5E"],
+    *["415-555-2671", "+44 20 7946 0958", "(030) 901820", "wallet 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa", "1980-02-29"],
+    *["passport A12345678", "nhs 943 476 5919", "AB123456C", "RSSMRA85T10A562S", "44051401359", "12345678Z"],
+    *[
+        "131052-308T",
+        "900101-1234568",
+        "KA01AB1234",
+        "jane＠exam\u200bple.com",
+        "５３６-２２-１２３４",
+        "4111\u00a01111 1111 1111",
+    ],
+]
+PLAIN = [
+    "portrait of a sailor",
+    "oil on canvas",
+    "(detailed:1.3)",
+    "Steps: 20",
+    "<lora:x:0.8>",
+    "35mm",
+    "émigré 🎨",
+    "a",
+]
+PROMPTS = st.lists(st.sampled_from([*PRIVATE, *PLAIN]), min_size=1, max_size=6).map(", ".join)
+
+
+def policy_of(operator, min_score):
+    """Every type that the detector knows, redacted."""
+    rule = {
+        "entities": sorted(detector().entities),
+        "action": "redact",
+        "min_score": min_score,
+        "operator": operator.model_dump(),
+    }
+    return FilterPolicy.model_validate(
+        {
+            "apiVersion": "veilstream/v1",
+            "kind": "FilterPolicy",
+            "metadata": {"tenant": "acme", "version": 1},
+            "spec": {"prompts": {"rules": [rule]}},
+        }
+    )
+
+
+def hits_of(text, policy):
+    return decide(detector().detect([PromptContent({"prompt": text})])[0], policy, ContentKind.PROMPT).hits
+
+
+@pytest.mark.parametrize("min_score", [0.0, 0.4])
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: f"{operator.type}")
+def test_nothing_is_found_in_what_was_redacted(operator, min_score):
+    """With every type redacted, whatever its score: no substitute looks like anything."""
+    policy = policy_of(operator, min_score)
+
+    @settings(max_examples=25, deadline=None)
+    @given(PROMPTS)
+    def holds(text):
+        released = redact_fields({"prompt": text}, hits_of(text, policy), KEYS, "acme")["prompt"]
+        assert hits_of(released, policy) == ()
+        assert redact_fields({"prompt": released}, (), KEYS, "acme")["prompt"] == released
+
+    holds()
+
+
+SPANS = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 12), st.sampled_from(OPERATORS)), max_size=6)
+TEXTS = st.text(min_size=1, max_size=40)
+
+
+def hits_from(text, spans):
+    entities = [EntityType.EMAIL_ADDRESS, EntityType.URL, EntityType.PERSON]
+    for index, (start, length, operator) in enumerate(spans):
+        begin = start % len(text)
+        finding = TextFinding("prompt", begin, min(len(text), begin + length), entities[index % 3], 0.5, "test")
+        yield Hit(finding, Action.REDACT, "rule", operator)
+
+
+@settings(max_examples=200)
+@given(TEXTS, SPANS, st.randoms())
+def test_the_order_of_hits_does_not_matter(text, spans, random):
+    hits = list(hits_from(text, spans))
+    shuffled = random.sample(hits, len(hits))
+    assert redact_fields({"prompt": text}, hits, KEYS, "t") == redact_fields({"prompt": text}, shuffled, KEYS, "t")
+
+
+@settings(max_examples=200)
+@given(TEXTS, SPANS)
+def test_no_character_of_a_span_survives_and_every_other_does(text, spans):
+    """With an operator that leaves a mark which no text holds, the marks split the original around the spans."""
+    mark = "\ue000"
+    replace = [(start, length, ReplaceText(text=mark)) for start, length, _ in spans]
+    hits = list(hits_from(text.replace(mark, "-"), replace))
+    plain = text.replace(mark, "-")
+    released = redact_fields({"prompt": plain}, hits, KEYS, "t")["prompt"]
+    covered = {index for hit in hits for index in range(hit.finding.start, hit.finding.end)}
+    kept = [character for index, character in enumerate(plain) if index not in covered]
+    left = released.replace(mark, "")
+    assert len(left) <= len(kept)
+    if plain.isascii() and "\r" not in plain:
+        assert left == "".join(kept)
+    position = 0
+    for piece in released.split(mark):
+        position = plain.index(piece, position) + len(piece)
+
+
+@settings(max_examples=100)
+@given(TEXTS)
+def test_without_hits_nothing_changes(text):
+    assert redact_fields({"prompt": text}, (), KEYS, "t") == {"prompt": text}

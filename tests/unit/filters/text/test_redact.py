@@ -1,0 +1,129 @@
+"""Operators for text cover every character of a span, and nothing else."""
+
+import re
+
+import pytest
+
+from filters.decide import Hit
+from filters.errors import ConfigurationError, RedactionError
+from filters.findings import BoundingBox, EntityType, ImageFinding, TextFinding
+from filters.keys import TenantKeys
+from filters.policy import FillRegion, HashText, MaskText, PseudonymText, RemoveText, ReplaceText
+from filters.text.redact import redact_fields
+from filters.verdict import Action
+
+KEYS = TenantKeys(bytes(range(32)))
+EMAIL, SSN, URL = EntityType.EMAIL_ADDRESS, EntityType.US_SSN, EntityType.URL
+
+
+def hit(start, end, operator, entity=EMAIL, score=0.9, field="prompt"):
+    return Hit(TextFinding(field, start, end, entity, score, "test"), Action.REDACT, "rule", operator)
+
+
+def redacted(marked, operator, entity=EMAIL, tenant="acme", keys=KEYS):
+    """Redact what stands between ⟦ and ⟧."""
+    before, rest = marked.split("⟦")
+    private, after = rest.split("⟧")
+    text = before + private + after
+    spans = [hit(len(before), len(before) + len(private), operator, entity)]
+    return redact_fields({"prompt": text}, spans, keys, tenant)["prompt"]
+
+
+@pytest.mark.parametrize(
+    ("marked", "operator", "expected"),
+    [
+        ("a ⟦jane@x.com⟧, oil", ReplaceText(), "a <EMAIL_ADDRESS>, oil"),
+        ("a ⟦jane@x.com⟧, oil", ReplaceText(text="somebody"), "a somebody, oil"),
+        ("a ⟦jane@x.com⟧, oil", ReplaceText(text=""), "a , oil"),
+        ("a ⟦jane@x.com⟧, oil", RemoveText(), "a , oil"),
+        ("(⟦jane@x.com⟧:1.3)", RemoveText(), "( :1.3)"),
+        ("⟦jane@x.com⟧", RemoveText(), ""),
+        ("a ⟦jane@x.com⟧, oil", MaskText(), "a **********, oil"),
+        ("a ⟦536-22-1234⟧, oil", MaskText(keep_last=4), "a ***-**-1234, oil"),
+        ("a ⟦+1 (415) 555-2671⟧", MaskText(character="#", keep_last=2), "a +# (###) ###-##71"),
+        ("a ⟦::1⟧", MaskText(keep_last=4), "a ***"),
+        ("a ⟦jane@x.com⟧", MaskText(keep_last=4), "a *****x*com"),
+    ],
+)
+def test_operators(marked, operator, expected):
+    assert redacted(marked, operator) == expected
+
+
+def test_a_mask_keeps_at_most_half():
+    """`keep_last: 4` of a five-digit value would keep nearly all of it."""
+    assert redacted("⟦12345⟧", MaskText(keep_last=4)) == "***45"
+
+
+def test_a_hash_is_letters_of_the_asked_length_per_tenant():
+    first, other = (redacted("⟦jane@x.com⟧", HashText(length=24), tenant=name) for name in ("acme", "bolt"))
+    assert re.fullmatch(r"<[a-kowxyz]{24}>", first)
+    assert first == redacted("⟦jane@x.com⟧", HashText(length=24))
+    assert first != other
+    assert first != redacted("⟦jane@x.org⟧", HashText(length=24))
+
+
+def test_a_pseudonym_is_stable_for_the_tenant_and_the_kind():
+    """However the value is written; another tenant, another key or another kind has others."""
+    pseudonym = redacted("⟦jane@x.com⟧", PseudonymText())
+    assert re.fullmatch(r"<EMAIL_ADDRESS-[a-kowxyz]{10}>", pseudonym)
+    assert redacted("⟦JANE＠x.com⟧", PseudonymText()) == pseudonym
+    assert redacted("⟦jane@x.com⟧", PseudonymText(), tenant="bolt") != pseudonym
+    assert redacted("⟦jane@x.com⟧", PseudonymText(), keys=TenantKeys(bytes(32))) != pseudonym
+    assert redacted("⟦jane@x.com⟧", PseudonymText(), URL)[4:] not in pseudonym
+
+
+def test_keyed_operators_need_a_key():
+    with pytest.raises(ConfigurationError):
+        redacted("⟦jane@x.com⟧", HashText(), keys=TenantKeys(None))
+    assert redacted("⟦jane@x.com⟧", ReplaceText(), keys=TenantKeys(None)) == "<EMAIL_ADDRESS>"
+
+
+def test_overlapping_spans_are_covered_in_one_piece():
+    """By the operator that reveals least, whatever the order of the hits."""
+    text = "a jane@x.com/b c"
+    hits = [hit(2, 12, MaskText()), hit(7, 14, ReplaceText(), URL)]
+    for order in (hits, hits[::-1]):
+        assert redact_fields({"prompt": text}, order, KEYS, "acme") == {"prompt": "a <URL> c"}
+
+
+def test_among_equal_operators_the_longest_span_names_the_whole():
+    hits = [hit(2, 12, ReplaceText()), hit(7, 12, ReplaceText(), URL)]
+    assert redact_fields({"prompt": "a jane@x.com c"}, hits, KEYS, "acme")["prompt"] == "a <EMAIL_ADDRESS> c"
+
+
+def test_a_stronger_mask_wins_over_one_that_keeps_more():
+    hits = [hit(0, 8, MaskText(keep_last=4)), hit(0, 6, MaskText())]
+    assert redact_fields({"prompt": "12345678"}, hits, KEYS, "acme")["prompt"] == "********"
+
+
+def test_touching_spans_stay_two():
+    hits = [hit(0, 3, ReplaceText()), hit(3, 6, ReplaceText(), URL)]
+    assert redact_fields({"prompt": "abcdef"}, hits, KEYS, "acme")["prompt"] == "<EMAIL_ADDRESS><URL>"
+
+
+def test_fields_without_hits_come_back_as_they_are():
+    fields = {"prompt": "jane", "negative_prompt": "bl\u200burry  \r\n"}
+    assert redact_fields(fields, [hit(0, 4, RemoveText())], KEYS, "acme") == {**fields, "prompt": ""}
+
+
+@pytest.mark.parametrize(
+    ("marked", "expected"),
+    [("a⟦e⟧\u0301b", "a<EMAIL_ADDRESS>b"), ("⟦x\r⟧\ny", "<EMAIL_ADDRESS>y"), ("⟦5⟧\ufe0f\u20e3!", "<EMAIL_ADDRESS>!")],
+)
+def test_no_grapheme_is_split(marked, expected):
+    assert redacted(marked, ReplaceText()) == expected
+
+
+@pytest.mark.parametrize("bad", [hit(0, 9, RemoveText()), hit(0, 1, RemoveText(), field="other")])
+def test_a_hit_without_a_place_is_an_error(bad):
+    with pytest.raises(RedactionError) as caught:
+        redact_fields({"prompt": "short"}, [bad], KEYS, "acme")
+    assert caught.value.reason == "no_such_span"
+
+
+def test_operators_and_findings_of_images_are_refused():
+    box = ImageFinding(0, BoundingBox(0, 0, 1, 1), EntityType.FACE, 0.9, "test")
+    with pytest.raises(RedactionError):
+        redact_fields({"prompt": "x"}, [Hit(box, Action.REDACT, "rule", RemoveText())], KEYS, "acme")
+    with pytest.raises(RedactionError):
+        redact_fields({"prompt": "x"}, [hit(0, 1, FillRegion())], KEYS, "acme")
