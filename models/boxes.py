@@ -1,0 +1,98 @@
+"""Boxes between a model's input and a frame: overlap, rounding, clipping."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from filters.errors import InferenceError
+from filters.findings import BoundingBox, Detection, EntityType
+from models.resize import InputPlan
+from models.session import Tensor
+
+_SCORE_DIGITS = 4
+MAX_CANDIDATES = 20_000
+"""Bounds the time of suppression (some seconds); a crowd of a thousand faces makes about 5,000."""
+
+
+class Candidates(NamedTuple):
+    """What a model saw in one input: boxes `(n, 4)` as x0, y0, x1, y1 in input pixels, and scores `(n,)`."""
+
+    boxes: Tensor
+    scores: Tensor
+
+
+def checked(answers: Tensor) -> Tensor:
+    """The answers, all of them numbers.
+
+    Raises:
+        InferenceError: one is not. Compared with a threshold it would pass for "no face".
+    """
+    if not np.isfinite(answers).all():
+        raise InferenceError("the model answered with something that is no number", reason="not_finite")
+    return answers
+
+
+def in_frame(candidates: Candidates, plan: InputPlan) -> Candidates:
+    """The candidates that are large enough for this look, with their boxes in frame pixels.
+
+    Raises:
+        InferenceError: a box holds something that is no number.
+    """
+    boxes, scores = checked(candidates.boxes), candidates.scores
+    chosen = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0) >= plan.smallest
+    scale = np.array([plan.scale_x, plan.scale_y] * 2, np.float32)
+    return Candidates(boxes[chosen] / scale, scores[chosen])
+
+
+def merged(several: Sequence[Candidates]) -> Candidates:
+    """The candidates of several looks at one frame."""
+    return Candidates(
+        np.concatenate([each.boxes for each in several]), np.concatenate([each.scores for each in several])
+    )
+
+
+def suppress(candidates: Candidates, max_overlap: float) -> Candidates:
+    """Greedy non-maximum suppression: of two boxes whose IoU reaches `max_overlap` the surer one stays.
+
+    The kept ones come surest first, equal scores in the model's order.
+
+    Raises:
+        InferenceError: there are more than `MAX_CANDIDATES`; dropping some would hide faces.
+    """
+    boxes, scores = candidates
+    if len(boxes) > MAX_CANDIDATES:
+        raise InferenceError(f"the model answered with more than {MAX_CANDIDATES} boxes", reason="too_many_boxes")
+    order = np.argsort(-scores, kind="stable")
+    kept = []
+    while order.size:
+        best, rest = order[0], order[1:]
+        kept.append(best)
+        order = rest[_overlap(boxes[best], boxes[rest]) < max_overlap]
+    return Candidates(boxes[kept], scores[kept])
+
+
+def _overlap(box: Tensor, others: Tensor) -> Tensor:
+    """IoU of one box with each of the others; 0 where both are empty."""
+    sides = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2])
+    shared = np.clip(sides, 0, None).prod(axis=1)
+    area = np.clip(box[2:] - box[:2], 0, None).prod() + np.clip(others[:, 2:] - others[:, :2], 0, None).prod(axis=1)
+    ratio: Tensor = shared / np.maximum(area - shared, np.finfo(np.float32).tiny)
+    return ratio
+
+
+def to_detections(candidates: Candidates, width: int, height: int, entity_type: EntityType) -> list[Detection]:
+    """Boxes in whole pixels of a `width` × `height` frame, rounded outward and clipped; those outside are dropped."""
+    detections = []
+    for corners, score in zip(candidates.boxes.tolist(), candidates.scores.tolist(), strict=True):
+        box = _rounded_outward(*corners).clipped(width, height)
+        if box is not None:
+            detections.append(Detection(box, entity_type, round(min(1.0, max(0.0, score)), _SCORE_DIGITS)))
+    return detections
+
+
+def _rounded_outward(x0: float, y0: float, x1: float, y1: float) -> BoundingBox:
+    left, top = math.floor(x0), math.floor(y0)
+    # Empty or inverted boxes still mark a place: they cover at least the pixel there.
+    return BoundingBox(left, top, max(math.ceil(x1), left + 1), max(math.ceil(y1), top + 1))

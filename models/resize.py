@@ -1,0 +1,81 @@
+"""How a frame becomes a model's input, and how boxes find their way back."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from filters.protocols import Pixels
+from models.manifest import SIDE_STEP, Inputs
+from models.session import Tensor
+
+MAX_ENLARGEMENT = 2
+"""Beyond, interpolation adds cost and no detail."""
+
+CLOSE_UP_SHARE = 0.2
+"""Of the longer side: smaller faces are seen better in the first look, and the second would add false ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputPlan:
+    """Sides in pixels. The frame is resized to the content, which lies at the top left of the input; the rest is 0."""
+
+    frame_width: int
+    frame_height: int
+    content_width: int
+    content_height: int
+    width: int
+    height: int
+    smallest: float = 0.0
+    """Input pixels; boxes whose longer side is below are another look's to report."""
+
+    @property
+    def scale_x(self) -> float:
+        """Input pixels a frame pixel, across."""
+        return self.content_width / self.frame_width
+
+    @property
+    def scale_y(self) -> float:
+        """Input pixels a frame pixel, down."""
+        return self.content_height / self.frame_height
+
+
+def plan_looks(width: int, height: int, inputs: Inputs) -> tuple[InputPlan, ...]:
+    """One look at the frame, or two that differ, for a model whose input may have any size in steps."""
+    longer = max(width, height)
+    enlarged = min(MAX_ENLARGEMENT * longer, max(longer, inputs.enlarge_to))
+    looks = [plan_stretched(width, height, min(enlarged, inputs.long_side))]
+    if inputs.close_up:
+        close = plan_stretched(width, height, min(enlarged, inputs.close_up))
+        if close != looks[0]:
+            looks.append(replace(close, smallest=CLOSE_UP_SHARE * max(close.width, close.height)))
+    return tuple(looks)
+
+
+def plan_stretched(width: int, height: int, long_side: int) -> InputPlan:
+    """Resized to `long_side` on the longer side, both then stretched to the next multiple of `SIDE_STEP`."""
+    longer = max(width, height)
+    across, down = (max(1, -(-side * long_side // (longer * SIDE_STEP))) * SIDE_STEP for side in (width, height))
+    return InputPlan(width, height, across, down, across, down)
+
+
+def plan_boxed(width: int, height: int, input_width: int, input_height: int) -> InputPlan:
+    """Resized to fit one fixed input, its proportions kept as far as whole pixels allow."""
+    scale = min(input_width / width, input_height / height)
+    across, down = max(1, round(width * scale)), max(1, round(height * scale))
+    return InputPlan(width, height, across, down, input_width, input_height)
+
+
+def to_tensor(frame: Pixels, plan: InputPlan, *, swap: bool, mean: float = 0.0, scale: float = 1.0) -> Tensor:
+    """`(3, height, width)`: `(pixel − mean) × scale`, RGB, or BGR where `swap`."""
+    content = (plan.content_width, plan.content_height)
+    if content != (plan.frame_width, plan.frame_height):
+        shrinks = content[0] < plan.frame_width and content[1] < plan.frame_height
+        # Averaging keeps small faces from falling between the sampled pixels.
+        frame = cv2.resize(frame, content, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)  # type: ignore[assignment]
+    missing = (plan.height - plan.content_height, plan.width - plan.content_width)
+    if any(missing):
+        frame = np.pad(frame, ((0, missing[0]), (0, missing[1]), (0, 0)))
+    blob = cv2.dnn.blobFromImage(frame, scale, mean=(mean, mean, mean), swapRB=swap, crop=False)
+    tensor: Tensor = blob[0]
+    return tensor

@@ -1,0 +1,74 @@
+"""From frame to input: sides that the model can take, a bounded size, and the right colours in the right place."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.manifest import SIDE_STEP, Inputs
+from models.resize import plan_boxed, plan_looks, plan_stretched, to_tensor
+
+SIDE = st.integers(1, 13_000)
+DEFAULT = Inputs(long_side=1280, enlarge_to=640, close_up=256)
+
+
+@given(SIDE, SIDE)
+def test_inputs_are_bounded(width: int, height: int) -> None:
+    """Every look has sides in whole steps, at most the longest side, and at least one step."""
+    looks = plan_looks(width, height, DEFAULT)
+    assert 1 <= len(looks) <= 2
+    assert len({(look.width, look.height) for look in looks}) == len(looks)
+    for look in looks:
+        assert look.width % SIDE_STEP == look.height % SIDE_STEP == 0
+        assert min(look.width, look.height) >= SIDE_STEP
+        assert max(look.width, look.height) <= DEFAULT.long_side
+        assert (look.frame_width, look.frame_height) == (width, height)
+
+
+@given(st.integers(1, 1280), st.integers(1, 1280))
+def test_fitting_frames_are_stretched_by_less_than_a_step(width: int, height: int) -> None:
+    """Without enlarging, a frame that fits keeps its pixels but for the way to the next step."""
+    (look,) = plan_looks(width, height, Inputs(long_side=1280))
+    assert 0 <= look.width - width < SIDE_STEP
+    assert 0 <= look.height - height < SIDE_STEP
+
+
+def test_frames_of_whole_steps_are_left_alone() -> None:
+    """512 × 768 goes in as it is."""
+    look = plan_stretched(512, 768, 768)
+    assert (look.width, look.height, look.scale_x, look.scale_y) == (512, 768, 1.0, 1.0)
+
+
+def test_small_frames_are_enlarged_at_most_twofold() -> None:
+    """416 pixels become 640, 200 become 400 (and the next step)."""
+    assert plan_looks(416, 416, DEFAULT)[0].width == 640
+    assert plan_looks(200, 100, DEFAULT)[0].width == 416
+
+
+def test_the_second_look_reports_large_boxes_only() -> None:
+    """The first look reports all sizes, the close-up those from a fifth of its side on."""
+    first, second = plan_looks(1024, 1024, DEFAULT)
+    assert (first.width, first.smallest) == (1024, 0)
+    assert (second.width, second.smallest) == (256, 51.2)
+
+
+def test_the_tensor_holds_the_pixels() -> None:
+    """Colour planes in order or swapped, mean and scale applied, the rest of a boxed input zero pixels."""
+    frame = np.zeros((240, 240, 3), np.uint8)
+    frame[...] = (10, 20, 30)
+    plain = to_tensor(frame, plan_stretched(240, 240, 256), swap=False)
+    assert plain.shape == (3, 256, 256)
+    assert plain[:, 5, 5].tolist() == [10, 20, 30]
+    assert to_tensor(frame, plan_stretched(240, 240, 256), swap=True)[:, 5, 5].tolist() == [30, 20, 10]
+    boxed = to_tensor(frame, plan_boxed(240, 240, 640, 480), swap=False, mean=10, scale=0.5)
+    assert boxed.shape == (3, 480, 640)
+    assert boxed[:, 479, 479].tolist() == [0, 5, 10]
+    assert boxed[:, 0, 480].tolist() == [-5, -5, -5]
+
+
+@given(SIDE, SIDE)
+def test_boxed_frames_fit(width: int, height: int) -> None:
+    """A frame of any proportions lies inside the fixed input and touches one of its sides."""
+    plan = plan_boxed(width, height, 640, 480)
+    assert 1 <= plan.content_width <= 640
+    assert 1 <= plan.content_height <= 480
+    assert plan.content_width == 640 or plan.content_height == 480
