@@ -1,0 +1,136 @@
+"""What is written about a record: its verdict, and exactly the outputs that its action asks for."""
+
+import json
+from itertools import pairwise
+
+import pytest
+
+from filters.errors import DetectorTimeout
+from filters.keys import TenantKeys
+from filters.pipeline import FilterPipeline
+from filters.records import ContentKind
+from filters.text.medium import PromptMedium, TextLimits
+from streams.dead_letter import open_dead_letter
+from streams.judge import Judge, OutputLimits
+from streams.mapping import MessageMapping
+from streams.message import MessageReader, RawMessage
+from streams.seal import Sealer
+from streams.topics import TopicNames
+from tests.fakes import CollectingObserver, StaticPolicies, WordDetector, policy
+
+TOPICS = TopicNames()
+KEYS = TenantKeys(bytes(32))
+CANARY = "jane-canary"
+
+
+def judge_with(*policies, keys=KEYS, max_message_bytes=1_000_000):
+    medium = PromptMedium([WordDetector([CANARY])], keys, TextLimits())
+    pipeline = FilterPipeline([medium], StaticPolicies(*policies), CollectingObserver())
+    reader = MessageReader(ContentKind.PROMPT, MessageMapping(), 100_000)
+    return Judge(ContentKind.PROMPT, reader, pipeline, TOPICS, keys, OutputLimits(max_message_bytes, 50_000))
+
+
+def raw(prompt: str, tenant: str = "acme", offset: int = 0) -> RawMessage:
+    value = json.dumps({"tenant": tenant, "request_id": "r-1", "prompt": prompt, "seed": 7}).encode()
+    return RawMessage("generation.prompts", 0, offset, b"key", value, (("trace", b"1"),), 0)
+
+
+def judged(judge: Judge, message: RawMessage):
+    (judgement,) = judge.judge([message], deadline=float("inf"))
+    return judgement
+
+
+def test_what_is_allowed_is_released_byte_for_byte_with_marks():
+    judgement = judged(judge_with(policy()), raw("a house"))
+    (released,) = judgement.outputs
+    assert released.topic == TOPICS.prompts_released
+    assert released.value == raw("a house").value
+    assert released.key == b"key"
+    headers = dict(released.headers)
+    assert headers["trace"] == b"1"
+    assert headers["veilstream-action"] == b"allow"
+    assert headers["veilstream-policy"] == b"acme@1"
+    assert headers["veilstream-source-offset"] == b"generation.prompts:0:0"
+    assert headers["veilstream-verdict"].decode() == judgement.verdict.id
+
+
+def test_what_is_redacted_keeps_the_rest_of_the_message():
+    (released,) = judged(judge_with(policy()), raw(f"by {CANARY}, oil")).outputs
+    assert json.loads(released.value)["prompt"] == "by <EMAIL_ADDRESS>, oil"
+    assert released.value == raw("by <EMAIL_ADDRESS>, oil").value
+
+
+def test_a_rejection_tells_codes_and_not_content():
+    rules = {"rules": [{"id": "no-mail", "entities": ["EMAIL_ADDRESS"], "action": "reject"}]}
+    judgement = judged(judge_with(policy(prompts=rules)), raw(CANARY))
+    (rejected,) = judgement.outputs
+    document = json.loads(rejected.value)
+    assert rejected.topic == TOPICS.rejected
+    assert document["rules"] == ["no-mail"]
+    assert document["entity_types"] == ["EMAIL_ADDRESS"]
+    assert document["request_id"] == "r-1"
+    assert all(CANARY.encode() not in record.value for record in (*judgement.outputs, judgement.audit))
+
+
+def test_what_is_held_opens_only_with_the_key():
+    rules = {"rules": [{"entities": ["EMAIL_ADDRESS"], "action": "hold"}]}
+    judgement = judged(judge_with(policy(prompts=rules)), raw(CANARY))
+    (held,) = judgement.outputs
+    assert held.topic == TOPICS.held
+    assert CANARY.encode() not in held.value
+    assert Sealer(KEYS).open("acme", held.value, judgement.verdict.id.encode()) == raw(CANARY).value
+    with pytest.raises(ValueError, match="altered"):
+        Sealer(TenantKeys(b"1" * 32)).open("acme", held.value, judgement.verdict.id.encode())
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (RawMessage("generation.prompts", 0, 1, None, None, (), None), "message"),
+        (RawMessage("generation.prompts", 0, 2, None, b"", (), None), "message"),
+        (RawMessage("generation.prompts", 0, 3, None, b'{"prompt": "x", ', (), None), "message"),
+        (RawMessage("generation.prompts", 0, 4, None, b'{"prompt": "x"}', (), None), "message"),
+        (
+            RawMessage("generation.prompts", 0, 5, None, b"x" * 200_000, (("tenant", b"acme"),), None),
+            "payload_too_large",
+        ),
+        (raw("x", tenant="stranger", offset=6), "unknown_tenant"),
+    ],
+    ids=["null", "empty", "garbage", "no tenant", "too large", "unknown tenant"],
+)
+def test_what_cannot_be_judged_is_rejected_and_kept_as_a_dead_letter(message, code):
+    judgement = judged(judge_with(policy()), message)
+    assert [record.topic for record in judgement.outputs] == [TOPICS.rejected, TOPICS.dead_letters]
+    letter = judgement.outputs[1]
+    assert json.loads(letter.value)["code"] == code
+    assert dict(letter.headers)["veilstream.error.code"] == code.encode()
+    if message.value and len(message.value) <= 50_000:
+        assert open_dead_letter(Sealer(KEYS), letter.value) == message.value
+
+
+def test_without_a_key_a_dead_letter_keeps_no_original():
+    judgement = judged(judge_with(policy(), keys=TenantKeys(None)), raw(CANARY, tenant="stranger"))
+    letter = json.loads(judgement.outputs[1].value)
+    assert (letter["sealed"], letter["digest"]) == (None, None)
+    assert CANARY not in json.dumps(letter)
+
+
+def test_a_release_that_the_brokers_would_refuse_is_rejected_instead():
+    judgement = judged(judge_with(policy(), max_message_bytes=600), raw("a house " * 50))
+    assert judgement.verdict.failure.reason == "released_too_large"
+    assert [record.topic for record in judgement.outputs] == [TOPICS.rejected, TOPICS.dead_letters]
+
+
+def test_a_batch_keeps_its_order_with_bad_messages_in_between():
+    judge = judge_with(policy())
+    messages = [raw("a", offset=0), RawMessage("generation.prompts", 0, 1, None, None), raw("b", offset=2)]
+    judgements = judge.judge(messages, deadline=float("inf"))
+    offsets = [judgement.verdict.context.source.offset for judgement in judgements]
+    assert all(a < b for a, b in pairwise(offsets))
+    assert [len(judgement.outputs) for judgement in judgements] == [1, 2, 1]
+
+
+def test_a_message_whose_judging_failed_as_a_whole_follows_on_error():
+    judgement = judge_with(policy(on_error="hold")).failed(raw("x"), DetectorTimeout("late"))
+    assert [record.topic for record in judgement.outputs] == [TOPICS.held, TOPICS.dead_letters]
+    assert judgement.verdict.failure.code == "detector_timeout"
