@@ -1,0 +1,88 @@
+"""A worker that dies, or is told to go, in the middle of its work loses nothing."""
+
+import time
+
+import pytest
+
+from tests.integration.conftest import Figures
+from tests.support.house import House
+from tests.support.kafka_io import committed_offsets
+from tests.support.material import POLICIES, image_cases, interleaved, prompt_cases
+from tests.support.oracle import Input, Oracle, committed_too_far, send
+
+TENANTS = tuple(POLICIES)
+IN_FLIGHT = 2 * (64 + 8)
+"""Two batches in flight in each stream."""
+RECORDS_A_SECOND = 1000
+"""More than a worker here can judge: bounds what a commit interval of 0.5 s may repeat."""
+
+
+def mixed_load(house: House, prompts: int, images: int) -> list[Input]:
+    """Prompts and a few pictures, sent."""
+    cases = interleaved(prompt_cases(prompts, tenants=TENANTS), image_cases(images, tenants=TENANTS))
+    return send(house.bootstrap, house.topics, list(cases))
+
+
+def wait_until_done(oracle: Oracle, count: int, timeout: float = 60.0) -> int:
+    """Wait until the outputs of `count` inputs are there; how many are."""
+    deadline = time.monotonic() + timeout
+    while (done := oracle.count_done()) < count:
+        assert time.monotonic() < deadline, f"only {done} of {count} inputs done in {timeout} s"
+    return done
+
+
+def committed(house: House) -> dict[tuple[str, int], int]:
+    """What both groups have committed."""
+    return {
+        place: offset
+        for stream in ("prompts", "images")
+        for place, offset in committed_offsets(
+            house.bootstrap, f"{house.group}-{stream}", [getattr(house.topics, stream)]
+        ).items()
+    }
+
+
+@pytest.mark.timeout(240)
+def test_kill_9_in_mid_load_loses_nothing(house: House, face_detector, figures: Figures):
+    """Twice killed and started again: one verdict id each; what is committed is out; duplicates are bounded."""
+    inputs = mixed_load(house, prompts=900, images=24)
+    oracle = house.oracle(face_detector)
+    worker = house.worker().wait_ready()
+    for share in (0.2, 0.5):
+        wait_until_done(oracle, int(share * len(inputs)))
+        worker.kill()
+        done = oracle.done()
+        assert len(done) < len(inputs), "the worker was through before it was killed"
+        assert oracle.report(inputs).unaudited == ()
+        assert committed_too_far(inputs, done, committed(house)) == []
+        worker = house.worker()
+    assert oracle.settled(inputs, timeout=120)
+    assert worker.terminate() == 0
+    report = oracle.report(inputs)
+    figures(f"two kills: {report.summary}")
+    assert report.problems == {}
+    assert report.released + report.rejected + report.held == report.inputs
+    # A duplicated input has a second verdict and mostly a second content record.
+    assert report.duplicates <= 2 * 2 * (IN_FLIGHT + RECORDS_A_SECOND // 2)
+
+
+@pytest.mark.timeout(240)
+def test_sigterm_under_load_drains_and_exits_0(house: House, face_detector, figures: Figures):
+    """What was taken in is finished and committed, so that the next worker repeats nothing."""
+    inputs = mixed_load(house, prompts=900, images=24)
+    oracle = house.oracle(face_detector)
+    worker = house.worker().wait_ready()
+    wait_until_done(oracle, len(inputs) // 3)
+    started = time.monotonic()
+    assert worker.terminate(timeout=45) == 0
+    drained = time.monotonic() - started
+    done = oracle.done()
+    assert len(done) < len(inputs), "the worker was through before it was stopped"
+    assert committed_too_far(inputs, done, committed(house)) == []
+    worker = house.worker()
+    assert oracle.settled(inputs, timeout=120)
+    assert worker.terminate() == 0
+    report = oracle.report(inputs)
+    figures(f"drained in {drained:.1f} s; {report.summary}")
+    assert report.problems == {}
+    assert report.duplicates == 0

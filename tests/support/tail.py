@@ -1,0 +1,83 @@
+"""A reader that follows topics while workers write to them, outside of any group."""
+
+import time
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Self
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+
+from tests.support.kafka_io import LARGEST_MESSAGE, Incoming
+
+
+class TopicTail:
+    """Reads topics from their beginning, each record once, in the order of each partition.
+
+    Args:
+        bootstrap: the brokers.
+        topics: existing topics.
+    """
+
+    def __init__(self, bootstrap: str, topics: Iterable[str]) -> None:
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": "never-joined",
+                "enable.auto.commit": False,
+                "fetch.message.max.bytes": LARGEST_MESSAGE,
+                "fetch.max.bytes": 2 * LARGEST_MESSAGE,
+                "receive.message.max.bytes": 3 * LARGEST_MESSAGE,
+                "fetch.wait.max.ms": 20,
+                "log_level": 2,
+            }
+        )
+        self._consumer.assign([place for topic in topics for place in self._places(topic)])
+        self.records: list[Incoming] = []
+
+    def _places(self, topic: str) -> list[TopicPartition]:
+        partitions = self._consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        return [TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions]
+
+    def poll(self, seconds: float = 0.1) -> list[Incoming]:
+        """What came within `seconds`, or sooner where something came; also kept in `records`."""
+        new = []
+        for message in self._consumer.consume(1000, timeout=seconds):
+            if message.error() is not None:
+                raise KafkaException(message.error())
+            headers = tuple((name, value) for name, value in message.headers() or ())
+            new.append(
+                Incoming(
+                    message.topic(), message.partition(), message.offset(), message.key(), message.value(), headers
+                )
+            )
+        self.records += new
+        return new
+
+    def read_until(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """Read until `condition` holds or the time is over; whether it holds."""
+        deadline = time.monotonic() + timeout
+        while not (held := condition()) and time.monotonic() < deadline:
+            self.poll()
+        return held
+
+    def read_quiet(self, seconds: float = 1.5) -> None:
+        """Read until nothing has come for `seconds`."""
+        quiet_since = time.monotonic()
+        while time.monotonic() - quiet_since < seconds:
+            if self.poll():
+                quiet_since = time.monotonic()
+
+    def of(self, *topics: str) -> list[Incoming]:
+        """What has been read of some of the topics."""
+        return [record for record in self.records if record.topic in topics]
+
+    def close(self) -> None:
+        self._consumer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
