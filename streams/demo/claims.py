@@ -13,6 +13,9 @@ from streams.demo.outcomes import CaseOutcome
 from streams.demo.texts import pieces, spans_of
 from streams.seal import Sealer
 
+SAME_CONTACT = frozenset({"pseudonym-first", "pseudonym-again"})
+"""Cases of `prompts.yaml` that name one address, for a tenant with pseudonyms."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -102,7 +105,10 @@ def _opener(master_key: bytes) -> Callable[[CaseOutcome], bool]:
 
     def opens(outcome: CaseOutcome) -> bool:
         verdict_id = outcome.verdict.get("verdict_id", "").encode()
-        originals = [sealer.open(outcome.case.tenant, message.value, verdict_id) for message in outcome.held]
+        try:
+            originals = [sealer.open(outcome.case.tenant, message.value, verdict_id) for message in outcome.held]
+        except ValueError:
+            return False
         return all(original == outcome.case.message.value for original in originals)
 
     return opens
@@ -110,18 +116,19 @@ def _opener(master_key: bytes) -> Callable[[CaseOutcome], bool]:
 
 def _odd_pseudonyms(evidence: Evidence) -> Iterator[str]:
     """The cases whose substitutes differ though their contact is the same."""
-    first, again = (evidence.outcome(f"pseudonym-{name}") for name in ("first", "again"))
-    if _substitutes(first) != _substitutes(again) or not _substitutes(first):
-        yield from (first.case.id, again.case.id)
+    same = [outcome for outcome in evidence.outcomes if outcome.case.id in SAME_CONTACT]
+    substitutes = {_substitutes(outcome) for outcome in same}
+    if len(substitutes) > 1 or () in substitutes:
+        yield from (outcome.case.id for outcome in same)
 
 
-def _substitutes(outcome: CaseOutcome) -> list[str]:
+def _substitutes(outcome: CaseOutcome) -> tuple[str, ...]:
     before, after = outcome.case.content, outcome.content
     if not (isinstance(before, PromptContent) and isinstance(after, PromptContent)):
-        return []
+        return ()
     spans = spans_of("prompt", outcome.verdict["findings"])
     cut = pieces(before.fields["prompt"], after.fields["prompt"], spans) or []
-    return [piece.after for piece in cut if piece.changed]
+    return tuple(piece.after for piece in cut if piece.changed)
 
 
 def _miscounted(evidence: Evidence) -> Iterator[str]:

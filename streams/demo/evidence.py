@@ -33,10 +33,6 @@ class Evidence:
         """The outcomes of one stream."""
         return [outcome for outcome in self.outcomes if outcome.case.kind is kind]
 
-    def outcome(self, case_id: str) -> CaseOutcome:
-        """Raises StopIteration where there is no such case."""
-        return next(outcome for outcome in self.outcomes if outcome.case.id == case_id)
-
     def counts(self, kind: ContentKind) -> dict[Action, int]:
         """Verdicts by action, from mild to strict."""
         tally = Counter(outcome.action for outcome in self.of_kind(kind))

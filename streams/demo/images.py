@@ -136,15 +136,16 @@ def _broken() -> Iterator[DemoCase]:
         ("broken-stranger", "no policy for this tenant", coffee, UNKNOWN_TENANT),
     ):
         yield _case(name, shows, image, tenant=tenant, expected=Action.REJECT)
+    null = Outgoing(b"broken-null-image", None, (("tenant", DEFAULT_TENANT.encode()), ("content-type", b"image/png")))
     yield DemoCase(
-        "broken-empty",
-        ContentKind.IMAGE,
-        "",
-        "broken",
-        "a null value",
-        Outgoing(b"broken-empty", None),
-        None,
-        Action.REJECT,
+        id="broken-null-image",
+        kind=ContentKind.IMAGE,
+        tenant=DEFAULT_TENANT,
+        envelope="broken",
+        shows="a null value",
+        message=null,
+        content=None,
+        expected=Action.REJECT,
     )
 
 

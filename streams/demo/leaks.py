@@ -1,12 +1,13 @@
 """What must not come out, looked for where it could: topics, log, metrics; texts, faces, metadata."""
 
+import contextlib
 import io
 from collections.abc import Iterator
 
 from PIL import Image, ImageOps
 
 from filters.records import ImageContent, PromptContent
-from filters.verdict import Action
+from streams.demo.cases import Face
 from streams.demo.evidence import Evidence
 from streams.demo.faces import likeness
 from streams.demo.outcomes import CaseOutcome
@@ -44,7 +45,13 @@ def _texts(outcome: CaseOutcome) -> Iterator[str]:
     if isinstance(outcome.content, PromptContent):
         yield from outcome.content.fields.values()
     if isinstance(outcome.content, ImageContent):
-        yield from map(str, metadata_of(outcome.content).values())  # compressed chunks are opened here
+        yield from _inside(outcome.content)
+
+
+def _inside(image: ImageContent) -> Iterator[str]:
+    """Texts of an image file, out of compressed chunks, too."""
+    with contextlib.suppress(OSError):
+        yield from map(str, metadata_of(image).values())
 
 
 def _bytes(outcome: CaseOutcome) -> Iterator[bytes]:
@@ -68,26 +75,33 @@ def metadata_of(image: ImageContent) -> dict[str, object]:
 
 
 def metadata_left(outcome: CaseOutcome) -> bool:
-    """Whether a released image still has metadata."""
-    return isinstance(outcome.content, ImageContent) and bool(metadata_of(outcome.content))
+    """Whether a released image still has metadata; so says a file that cannot be read."""
+    if not isinstance(outcome.content, ImageContent):
+        return False
+    try:
+        return bool(metadata_of(outcome.content))
+    except OSError:
+        return True
 
 
 def face_left(outcome: CaseOutcome) -> bool:
-    """Whether a face of the case can still be made out in what was released."""
+    """Whether a face of the case can still be made out in what was released; so says a file that cannot be read."""
     before, after = outcome.case.content, outcome.content
-    if outcome.action is not Action.REDACT and outcome.case.faces and after is not None:
-        return True
     if not (isinstance(before, ImageContent) and isinstance(after, ImageContent)):
         return False
-    with Image.open(io.BytesIO(before.data)) as original, Image.open(io.BytesIO(after.data)) as released:
-        for face in outcome.case.faces:
-            one, other = (_frame(image, face.frame) for image in (original, released))
-            if one.size != other.size or likeness(one, other, face.box) > _MOST_LIKENESS:
-                return True
-    return False
+    try:
+        return any(_is_left(face, before, after) for face in outcome.case.faces)
+    except (OSError, EOFError):  # EOFError: a frame is missing
+        return True
 
 
-def _frame(image: Image.Image, index: int) -> Image.Image:
+def _is_left(face: Face, before: ImageContent, after: ImageContent) -> bool:
+    one, other = (_frame(image, face.frame) for image in (before, after))
+    return one.size != other.size or likeness(one, other, face.box) > _MOST_LIKENESS
+
+
+def _frame(image: ImageContent, index: int) -> Image.Image:
     """One frame, upright, its transparent pixels shown as the file holds them."""
-    image.seek(index)
-    return ImageOps.exif_transpose(image).convert("RGB")
+    with Image.open(io.BytesIO(image.data)) as opened:
+        opened.seek(index)
+        return ImageOps.exif_transpose(opened).convert("RGB")

@@ -33,12 +33,12 @@ def _write_released(folder: Path, outcomes: list[CaseOutcome]) -> dict[str, str]
     """The released image files; their paths relative to `folder`, by case id."""
     target = folder / _RELEASED
     target.mkdir(exist_ok=True)
-    for stale in target.iterdir():  # of an earlier run
-        stale.unlink()
     paths = {}
     for outcome in outcomes:
+        for suffix in _SUFFIXES.values():  # of an earlier run
+            (target / (outcome.case.id + suffix)).unlink(missing_ok=True)
         if isinstance(outcome.content, ImageContent):
-            name = outcome.case.id + _SUFFIXES.get(outcome.content.media_type or "", ".bin")
+            name = outcome.case.id + _SUFFIXES[outcome.content.media_type or ""]
             (target / name).write_bytes(outcome.content.data)
             paths[outcome.case.id] = f"{_RELEASED}/{name}"
     return paths

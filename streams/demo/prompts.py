@@ -66,9 +66,7 @@ def _broken_prompts() -> list[DemoCase]:
     return [
         _broken("broken-unknown-tenant", "no policy for this tenant", unknown, UNKNOWN_TENANT),
         _broken("broken-no-tenant", "no tenant at all", unnamed, ""),
-        _broken(
-            "broken-null", "a null value, which would delete on a compacted topic", Outgoing(b"broken-null", None), ""
-        ),
+        _broken("broken-null", "a null value, which would delete on a compacted topic", _raw(None, "text/plain")),
         _broken("broken-bytes", "bytes that are no UTF-8", _raw(noise, "text/plain")),
         _broken("broken-json", "JSON that ends too early", cut),
         _broken("broken-form", "a form instead of a prompt", _raw(form, "application/x-www-form-urlencoded")),
@@ -76,7 +74,7 @@ def _broken_prompts() -> list[DemoCase]:
     ]
 
 
-def _raw(value: bytes, media_type: str) -> Outgoing:
+def _raw(value: bytes | None, media_type: str) -> Outgoing:
     headers = (("tenant", DEFAULT_TENANT.encode()), ("content-type", media_type.encode()))
     return Outgoing(None, value, headers)
 
@@ -91,5 +89,5 @@ def _broken(name: str, shows: str, message: Outgoing, tenant: str = DEFAULT_TENA
         message=message,
         content=None,
         expected=Action.REJECT,
-        private=(_BROKEN_MAIL,),
+        private=(_BROKEN_MAIL,) if message.value else (),
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from filters.records import ImageContent
+from filters.records import Content, ImageContent
 from filters.verdict import Action
 from streams.demo.outcomes import CaseOutcome
 from streams.demo.pictures import thumbnail
@@ -24,12 +24,13 @@ _COLOURS = {
 
 
 def write_sheets(outcomes: Sequence[CaseOutcome], folder: Path) -> list[Path]:
-    """`contact-sheet-1.png` and so on in `folder`, 12 images each."""
+    """`contact-sheet-1.png` and so on in `folder`, 12 images each; without inputs that are no picture."""
     per_sheet = _COLUMNS * _ROWS
+    shown = [outcome for outcome in outcomes if thumbnail(_image(outcome.case.content), _TILE)]
     paths = []
-    for number, start in enumerate(range(0, len(outcomes), per_sheet), 1):
+    for number, start in enumerate(range(0, len(shown), per_sheet), 1):
         path = folder / f"contact-sheet-{number}.png"
-        _sheet(outcomes[start : start + per_sheet]).save(path, optimize=True)
+        _sheet(shown[start : start + per_sheet]).save(path)
         paths.append(path)
     return paths
 
@@ -52,9 +53,12 @@ def _pair(sheet: Image.Image, x: int, y: int, outcome: CaseOutcome) -> None:
     draw.text((x + 2 * _TILE + _GAP, y), label, fill=colour, font=ImageFont.load_default(20), anchor="ra")
     why = outcome.error or ", ".join(outcome.verdict.get("rules", ())) or "nothing found"
     draw.text((x, y + 28), f"{outcome.case.tenant or 'no tenant'}: {why}", fill=_FAINT, font=ImageFont.load_default(15))
-    sides = ((0, outcome.case.content, "no picture"), (_TILE + _GAP, outcome.content, f"{label}: nothing is released"))
-    for offset, content, instead in sides:
-        _tile(sheet, (x + offset, y + _CAPTION), content if isinstance(content, ImageContent) else None, instead)
+    for offset, content in ((0, outcome.case.content), (_TILE + _GAP, outcome.content)):
+        _tile(sheet, (x + offset, y + _CAPTION), _image(content), f"{label}: nothing is released")
+
+
+def _image(content: Content | None) -> ImageContent | None:
+    return content if isinstance(content, ImageContent) else None
 
 
 def _tile(sheet: Image.Image, place: tuple[int, int], image: ImageContent | None, instead: str) -> None:
