@@ -135,6 +135,17 @@ class Oracle:
         document: Mapping[str, object] = json.loads(self._verdicts[given.source][0].value or b"null")
         return document
 
+    def unaudited(self, inputs: Sequence[Input]) -> list[str]:
+        """Released inputs without a verdict record, of what has been read."""
+        self._take_in()
+        return [given.source for given in inputs if self._released(given.source) and given.source not in self._verdicts]
+
+    def outputs_beyond(self, inputs: Sequence[Input], committed: Mapping[tuple[str, int], int]) -> int:
+        """Verdicts and content of inputs that are not committed: what another worker will write once more."""
+        self._take_in()
+        repeated = [given.source for given in inputs if given.place[2] >= committed.get(given.place[:2], 0)]
+        return sum((source in self._verdicts) + (source in self._content) for source in repeated)
+
     def report(self, inputs: Sequence[Input]) -> Report:
         """Judge what has been read; call it when the workers are done, or dead."""
         self._tail.read_quiet()
@@ -145,9 +156,7 @@ class Oracle:
             lost=tuple(self._open(inputs)),
             torn=_where(by_source, lambda given: len(self._verdict_ids(given.source)) > 1),
             doubtful=_where(by_source, lambda given: bool(released[given.source]) and self._withheld(given.source)),
-            unaudited=_where(
-                by_source, lambda given: bool(released[given.source]) and given.source not in self._verdicts
-            ),
+            unaudited=tuple(self.unaudited(inputs)),
             strange=tuple(sorted((self._verdicts.keys() | self._content.keys()) - by_source.keys())),
             leaking=_where(by_source, lambda given: any(self._leaks(given, each) for each in released[given.source])),
             unlike=_where(by_source, lambda given: len({each.value for each in released[given.source]}) > 1),

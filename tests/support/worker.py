@@ -27,6 +27,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 SESSION_SECONDS = 6.0
 """Short, because a restarted member waits for its predecessor's session; above Faust's heartbeat of 3 s."""
+ROOT = Path(__file__).parents[2]
 VEILSTREAM = (sys.executable, "-m", "streams.cli.main")
 _NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 _SAMPLE = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$")
@@ -61,6 +62,7 @@ def run_veilstream(
     return subprocess.run(
         [*VEILSTREAM, *arguments],
         env=dict(environment),
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -104,7 +106,7 @@ class WorkerProcess:
         self._port = None
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
-                self._command, env=self._environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                self._command, env=self._environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
         return self
 
