@@ -54,9 +54,8 @@ def print_report(console: Console, evidence: Evidence, claims: Sequence[Claim], 
     console.print(_claims(claims))
     phases = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in evidence.seconds.items())
     console.print(f"Took {sum(evidence.seconds.values()):.1f} s: {phases}.", style="dim")
-    console.print(f"Gallery: {pages[0]}", soft_wrap=True)
-    for page in pages[1:]:
-        console.print(f"         {page}", soft_wrap=True)
+    for index, page in enumerate(pages):
+        console.print(Text(f"{'' if index else 'Gallery:':9}{page}"), soft_wrap=True)
 
 
 def _cases(title: str, outcomes: Sequence[CaseOutcome]) -> Table:
