@@ -30,7 +30,7 @@ _PARTITIONS = 4
 _READY_SECONDS = 90.0
 """A worker is ready within 5 s of CPU; two busy cores, and CUDA's libraries on a cold disk, take longer."""
 _PRODUCE_SECONDS = 20.0
-_VERDICT_SECONDS = 60.0
+_VERDICT_SECONDS = 90.0
 _STOP_SECONDS = 45.0
 _SETTLE_SECONDS = 10.0
 _TERMINATED = 128 + signal.SIGTERM
