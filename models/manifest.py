@@ -64,7 +64,7 @@ class Inputs(_Part):
 class Thresholds(_Part):
     """What of a model's answer is reported."""
 
-    min_score: Share = Field(default=0.2, description="Detections below are dropped; policies choose above it.")
+    min_score: Share = Field(default=0.2, gt=0.0, description="Detections below are dropped; policies choose above it.")
     max_overlap: Share = Field(default=0.3, description="Of two boxes with a larger IoU only the surer one stays.")
 
 
