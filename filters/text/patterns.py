@@ -15,7 +15,7 @@ from filters.text.prompt_syntax import GRAMMAR, is_number_like, technical_tokens
 from filters.text.recognizer import Recognizer
 
 DEFAULT_BUDGET_SECONDS = 2.0
-"""A prompt of 65,536 characters takes about a tenth of this, unless it is made to take longer."""
+"""A hundred times what a prompt of 65,536 characters takes, unless it is made to take longer."""
 
 
 @dataclass(frozen=True, slots=True)
