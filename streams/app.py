@@ -1,6 +1,8 @@
 """The one place where objects are built from settings."""
 
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import faust
@@ -152,6 +154,8 @@ def build_faust_app(settings: Settings, kind: ContentKind) -> faust.App:
         "web_enabled": False,
         "autodiscover": False,
         "store": "memory://",
+        # Faust makes empty folders for tables there, by default in the working directory; nothing is written to them
+        "datadir": str(Path(tempfile.gettempdir()) / "veilstream"),
     }
     return faust.App(f"{kafka.group}-{kind.value}s", **options)
 
