@@ -99,6 +99,8 @@ class HttpsSource:
         try:
             with urlopen(request, timeout=HTTPS_TIMEOUT_SECONDS) as response:  # noqa: S310  idem
                 _copy(response, target, max_bytes, self.url)
+                if response.length:  # what the header announced and did not come
+                    raise SourceUnreachable(f"{self.url}: the answer broke off")
         except (OSError, HTTPException) as error:  # URLError and HTTPError are OSErrors
             raise SourceUnreachable(f"{self.url}: {error}") from None
 

@@ -11,6 +11,7 @@ from skimage import data
 from filters.findings import Detection
 from filters.protocols import ImageDetector, Pixels
 from models.manifest import load_manifest
+from models.weights import WeightStore
 from tests.support.face_models import FROM_FILES, SpotDetector, built, manifest_of_files
 
 
@@ -24,7 +25,8 @@ def detector(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     if not folder.is_dir():
         pytest.skip("no further models beside the checkout (../shared/models)")
     place = tmp_path_factory.mktemp("models")
-    return built(manifest_of_files(folder, place / "manifest.yaml").entry(request.param))
+    entry = manifest_of_files(folder, place / "manifest.yaml").entry(request.param)
+    return built(entry, store=WeightStore(place / "cache"))
 
 
 @pytest.fixture(scope="module")
