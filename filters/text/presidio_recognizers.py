@@ -51,6 +51,18 @@ class OfflineEmailRecognizer(presidio.EmailRecognizer):
         return self._extract(pattern_text).fqdn != ""
 
 
+class SampleSsnRecognizer(presidio.UsSsnRecognizer):
+    """Presidio's, but for the published sample numbers: they count here, as they look private to who sees them."""
+
+    _SAMPLES = frozenset({"123456789", "987654320", "078051120"})
+
+    def invalidate_result(self, pattern_text: str) -> bool:
+        """Whether it cannot be a number that was issued, nor a published sample of one."""
+        if "".join(filter(str.isdecimal, pattern_text)) in self._SAMPLES:
+            return len(set(pattern_text) & set(".- ")) > 1
+        return bool(super().invalidate_result(pattern_text))
+
+
 @dataclass(frozen=True, slots=True)
 class _Pattern:
     compiled: regex.Pattern[str]
@@ -151,7 +163,7 @@ def predefined() -> list[PatternRecognizer | presidio.PhoneRecognizer]:
         "DeSocialSecurity DeTaxId EsNie EsNif EsPassport FiPersonalIdentityCode Iban InAadhaar InPassport "
         "InVehicleRegistration InVoter Ip ItDriverLicense ItFiscalCode ItIdentityCard ItPassport ItVatCode KrRrn "
         "MacAddress MedicalLicense Nhs PlPesel SgFin ThTnin UkDrivingLicence UkNino UkPassport UsBank UsItin UsLicense "
-        "UsPassport UsSsn"
+        "UsPassport"
     )
     built: list[PatternRecognizer | presidio.PhoneRecognizer] = [
         getattr(presidio, f"{name}Recognizer")(supported_language="en") for name in names.split()
@@ -159,6 +171,7 @@ def predefined() -> list[PatternRecognizer | presidio.PhoneRecognizer]:
     url, pan = presidio.UrlRecognizer.PATTERNS, presidio.InPanRecognizer.PATTERNS
     built.append(presidio.UrlRecognizer(patterns=[p for p in url if "Quoted" not in p.name]))
     built.append(presidio.InPanRecognizer(patterns=[p for p in pan if "Low" not in p.name]))
+    built.append(SampleSsnRecognizer())
     built.append(OfflineEmailRecognizer())
     built.append(presidio.PhoneRecognizer(supported_regions=PHONE_REGIONS, leniency=PHONE_LENIENCY))
     return built
