@@ -32,24 +32,24 @@ def test_fields_that_are_not_on_the_list_are_dropped(lines):
 
 
 def test_library_lines_lose_their_arguments(lines):
-    logging.getLogger("faust").warning("cannot handle %r", CANARY)
+    logging.getLogger("other.library").warning("cannot handle %r", CANARY)
     (line,) = lines()
     assert line["event"] == "cannot handle %r"
     assert CANARY not in json.dumps(line)
 
 
 def test_library_lines_without_arguments_may_be_formatted_already_and_are_withheld(lines):
-    logging.getLogger("aiokafka").error(f"bad record {CANARY}")  # noqa: G004
+    logging.getLogger("some.library").error(f"bad record {CANARY}")  # noqa: G004
     (line,) = lines()
     assert CANARY not in json.dumps(line)
-    assert line["logger"] == "aiokafka"
+    assert line["logger"] == "some.library"
 
 
 def test_exceptions_are_named_not_quoted(lines):
     try:
         raise ValueError(CANARY)
     except ValueError:
-        logging.getLogger("mode").exception("crashed: %s", "x")
+        logging.getLogger("third.library").exception("crashed: %s", "x")
     (line,) = lines()
     assert line["error_type"] == "ValueError"
     assert CANARY not in json.dumps(line)
