@@ -35,6 +35,8 @@ def main() -> None:
 
 def _exit_code(error: VeilstreamError) -> int:
     match error:
+        case ConfigurationError(reason=reason) if reason in policy.UNREACHABLE_REASONS:
+            return ExitCode.DEPENDENCY
         case ConfigurationError():
             return ExitCode.CONFIGURATION
         case DeliveryError():

@@ -12,6 +12,7 @@ from tests.support.kafka_io import committed_offsets, end_offsets
 from tests.support.material import REDACTS, prompt_case, prompt_cases
 from tests.support.oracle import Input, Oracle, committed_too_far, send
 from tests.support.raising import MARK
+from tests.support.worker import WorkerProcess
 
 STOCK = (sys.executable, "-m", "tests.support.stock_worker")
 OURS = (sys.executable, "-m", "tests.support.raising")
@@ -33,8 +34,8 @@ def committed(house: House) -> dict[tuple[str, int], int]:
     return committed_offsets(house.bootstrap, f"{house.group}-prompts", [house.topics.prompts])
 
 
-def run_with_a_kill(house: House, command: tuple[str, ...], oracle: Oracle) -> None:
-    """Start a worker, kill it when it has begun to answer, start another, and let it commit as far as it gets."""
+def run_with_a_kill(house: House, command: tuple[str, ...], oracle: Oracle) -> WorkerProcess:
+    """Start a worker, kill it when it has begun to answer; another commits as far as it gets, and is killed too."""
     worker = house.worker(command=command)
     deadline = time.monotonic() + 60
     while oracle.count_done() < PROMPTS // 50:
@@ -43,6 +44,7 @@ def run_with_a_kill(house: House, command: tuple[str, ...], oracle: Oracle) -> N
     worker = house.worker(command=command)
     wait_for_commits(house)
     worker.kill()
+    return worker
 
 
 def wait_for_commits(house: House, quiet_seconds: float = 20.0) -> None:
@@ -70,12 +72,18 @@ def test_the_stock_take_agent_fails_the_oracle(house: House, figures: Figures):
 
 
 @pytest.mark.timeout(200)
-def test_our_worker_passes_the_oracle_under_the_same_faults(house: House, figures: Figures):
-    """The records at fault are isolated and rejected; their neighbours are released."""
+def test_our_worker_passes_the_oracle_under_the_same_faults(real_house: House, figures: Figures):
+    """The records at fault are isolated and rejected, and are not quoted from the error; neighbours are released."""
+    house = real_house
     inputs = marked_load(house)
     oracle = house.oracle()
-    run_with_a_kill(house, OURS, oracle)
+    last = run_with_a_kill(house, OURS, oracle)
     report = oracle.report(inputs)
     figures(f"the gate: {report.summary}")
     assert report.problems == {}
     assert report.released + report.rejected == PROMPTS
+    aside = house.tail(house.topics.verdicts, house.topics.rejected, house.topics.dead_letters)
+    aside.read_quiet()
+    assert len(aside.of(house.topics.dead_letters)) >= PROMPTS // MARKED_EVERY
+    assert [record for record in aside.records if MARK.encode() in (record.value or b"")] == []
+    assert MARK not in last.log_text()

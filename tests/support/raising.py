@@ -28,8 +28,9 @@ class RaisingJudge:
         self._judge = judge
 
     def judge(self, raws: Sequence[RawMessage], deadline: float) -> list[Judgement]:
-        if any(MARK.encode() in (raw.value or b"") for raw in raws):
-            raise RuntimeError("a marked record")
+        for raw in raws:
+            if MARK.encode() in (raw.value or b""):
+                raise RuntimeError(raw.value)  # as libraries do that put what they were given into their errors
         return self._judge.judge(raws, deadline)
 
     def failed(self, raw: RawMessage, error: DetectionError) -> Judgement:
