@@ -28,7 +28,7 @@ def found_in(places: dict[str, bytes], needles: set[bytes]) -> list[tuple[str, b
 @pytest.mark.timeout(200)
 @pytest.mark.parametrize("level", ["info", "debug"])
 def test_no_canary_leaves_the_content_topics(embedded_house: House, level: str, figures: Figures):
-    """Neither in logs nor metrics, nor in verdicts, rejections, dead letters, sealed originals and released pictures."""
+    """Not in logs or metrics, verdicts, rejections, dead letters, sealed originals, or released pictures' metadata."""
     house = embedded_house
     worker = house.worker(settings={"LOG__LEVEL": level}).wait_ready()
     images = canary_images()

@@ -69,8 +69,9 @@ def test_kill_9_in_mid_load_loses_nothing(house: House, face_detector, figures: 
 
 
 @pytest.mark.timeout(240)
-def test_sigterm_under_load_drains_and_exits_0(house: House, face_detector, figures: Figures):
+def test_sigterm_under_load_drains_and_exits_0(real_house: House, face_detector, figures: Figures):
     """What was taken in is finished and committed, so that the next worker repeats nothing."""
+    house = real_house
     inputs = mixed_load(house, prompts=900, images=24)
     oracle = house.oracle(face_detector)
     worker = house.worker().wait_ready()

@@ -24,9 +24,7 @@ def marked_load(house: House) -> list[Input]:
     cases = prompt_cases(PROMPTS)
     for number in range(MARKED_EVERY // 2, PROMPTS, MARKED_EVERY):
         fields = {"prompt": f"a red house, {MARK}"}
-        cases[number] = prompt_case(
-            fields, "json", REDACTS, f"marked-{number}", actions=frozenset({Action.REJECT})
-        )
+        cases[number] = prompt_case(fields, "json", REDACTS, f"marked-{number}", actions=frozenset({Action.REJECT}))
     return send(house.bootstrap, house.topics, cases)
 
 

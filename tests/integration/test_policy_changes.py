@@ -91,8 +91,9 @@ def test_a_published_policy_takes_effect_within_two_seconds(house: House, figure
     assert worker.metric("veilstream_policy_info", tenant=REDACTS, version="5") == 1
 
 
-def test_the_cli_publishes_a_good_policy_and_refuses_a_broken_one(house: House, tmp_path: Path):
+def test_the_cli_publishes_a_good_policy_and_refuses_a_broken_one(embedded_house: House, tmp_path: Path):
     """`policy publish` names file:line:col and sends nothing."""
+    house = embedded_house
     worker, tail = started(house)
     good, broken = tmp_path / "good.yaml", tmp_path / "broken.yaml"
     good.write_text(policy(3, "second"))
@@ -108,8 +109,9 @@ def test_the_cli_publishes_a_good_policy_and_refuses_a_broken_one(house: House, 
     assert ask(house, tail, 1).header("veilstream-policy") == f"{REDACTS}@3".encode()
 
 
-def test_a_broken_policy_on_the_topic_is_refused_and_the_last_good_one_stays(house: House):
+def test_a_broken_policy_on_the_topic_is_refused_and_the_last_good_one_stays(real_house: House):
     """Whoever goes around the CLI changes nothing but the log, which names topic:partition@offset, line and column."""
+    house = real_house
     worker, tail = started(house)
     house.publish(REDACTS, BROKEN.encode())
     house.publish(REDACTS, b"\xff\xfe not yaml")

@@ -59,7 +59,11 @@ def test_one_stream_can_run_alone(embedded_house: House):
         ({}, ("--config", "no-such-file.yaml"), "no-such-file.yaml"),
         ({"MODELS__CACHE_DIR": "no-such-folder"}, ("--streams", "images"), "veilstream models pull"),
         ({"MODELS__FACE": "no-such-model"}, ("--streams", "images"), "no-such-model"),
-        ({"TOPICS__POLICIES": "no-such-topic", "POLICIES__CATCH_UP_SECONDS": "2"}, ("--streams", "prompts"), "no-such-topic"),
+        (
+            {"TOPICS__POLICIES": "no-such-topic", "POLICIES__CATCH_UP_SECONDS": "2"},
+            ("--streams", "prompts"),
+            "no-such-topic",
+        ),
     ],
 )
 def test_what_is_configured_wrongly_is_named_and_ends_with_3(

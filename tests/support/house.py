@@ -51,7 +51,10 @@ class House:
         return worker_environment(self.bootstrap, self.topics, self.group, settings)
 
     def worker(
-        self, *options: str, settings: Mapping[str, str] = _NO_SETTINGS, command: Iterable[str] = (*VEILSTREAM, "worker")
+        self,
+        *options: str,
+        settings: Mapping[str, str] = _NO_SETTINGS,
+        command: Iterable[str] = (*VEILSTREAM, "worker"),
     ) -> WorkerProcess:
         """A worker, started; it is killed at the end if it still runs."""
         self._workers += 1

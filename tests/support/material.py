@@ -316,7 +316,9 @@ def _event(tenant: str, request_id: str, media_type: str) -> dict[str, object]:
 
 def _binary_headers(tenant: str, request_id: str, media_type: str) -> Headers:
     event = _event(tenant, request_id, media_type)
-    attributes = tuple((f"ce_{name}", str(value).encode()) for name, value in event.items() if name != "datacontenttype")
+    attributes = tuple(
+        (f"ce_{name}", str(value).encode()) for name, value in event.items() if name != "datacontenttype"
+    )
     return (("content-type", media_type.encode()), *attributes)
 
 

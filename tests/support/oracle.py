@@ -60,9 +60,9 @@ class Report:
 
     `lost` inputs have no verdict, or no record that is released, rejected or held. `torn` have several verdict ids.
     `doubtful` are released and withheld. `unaudited` are released without a verdict record. `strange` outputs belong
-    to no input. `leaking` releases hold something private. `unlike` have releases of different bytes. `altered` were
-    allowed, and released with another value, key or headers. `misjudged` got an action or a request id that is not
-    theirs.
+    to no input. `hasty` ones have content that was sent before their verdict. `leaking` releases hold something
+    private. `unlike` have releases of different bytes. `altered` were allowed, and released with another value, key or
+    headers. `misjudged` got an action or a request id that is not theirs.
     """
 
     lost: tuple[str, ...]
@@ -70,6 +70,7 @@ class Report:
     doubtful: tuple[str, ...]
     unaudited: tuple[str, ...]
     strange: tuple[str, ...]
+    hasty: tuple[str, ...]
     leaking: tuple[str, ...]
     unlike: tuple[str, ...]
     altered: tuple[str, ...]
@@ -158,6 +159,7 @@ class Oracle:
             doubtful=_where(by_source, lambda given: bool(released[given.source]) and self._withheld(given.source)),
             unaudited=tuple(self.unaudited(inputs)),
             strange=tuple(sorted((self._verdicts.keys() | self._content.keys()) - by_source.keys())),
+            hasty=_where(by_source, lambda given: self._is_hasty(given.source)),
             leaking=_where(by_source, lambda given: any(self._leaks(given, each) for each in released[given.source])),
             unlike=_where(by_source, lambda given: len({each.value for each in released[given.source]}) > 1),
             altered=_where(by_source, lambda given: any(_is_altered(given, each) for each in released[given.source])),
@@ -180,9 +182,7 @@ class Oracle:
     def _open(self, inputs: Iterable[Input]) -> list[str]:
         self._take_in()
         return [
-            given.source
-            for given in inputs
-            if given.source not in self._verdicts or given.source not in self._content
+            given.source for given in inputs if given.source not in self._verdicts or given.source not in self._content
         ]
 
     def _released(self, source: str) -> list[Incoming]:
@@ -190,6 +190,14 @@ class Oracle:
 
     def _withheld(self, source: str) -> bool:
         return any(record.topic not in self._released_topics for record in self._content.get(source, ()))
+
+    def _is_hasty(self, source: str) -> bool:
+        verdicts, content = self._verdicts.get(source, ()), self._content.get(source, ())
+        times = [
+            min((self._tail.times[each.topic, each.partition, each.offset] for each in records), default=0)
+            for records in (verdicts, content)
+        ]
+        return bool(content) and times[1] < times[0]
 
     def _sources_on(self, topic: str) -> int:
         return sum(any(record.topic == topic for record in records) for records in self._content.values())
@@ -212,7 +220,7 @@ class Oracle:
         raw = b"\0".join([record.key or b"", record.value or b"", *headers])
         if any(private.encode() in raw for private in given.case.private):
             return True
-        if given.case.kind is ContentKind.PROMPT or record.header(ACTION) == b"allow" and not given.case.face:
+        if given.case.kind is ContentKind.PROMPT or (record.header(ACTION) == b"allow" and not given.case.face):
             return False
         return self._shows_face(given.case, record)
 

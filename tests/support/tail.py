@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
 from tests.support.kafka_io import LARGEST_MESSAGE, Incoming
 
@@ -33,6 +33,8 @@ class TopicTail:
         )
         self._consumer.assign([place for topic in topics for place in self._places(topic)])
         self.records: list[Incoming] = []
+        self.times: dict[tuple[str, int, int], int] = {}
+        """When each record was handed to its producer, in ms, by topic, partition and offset."""
 
     def _places(self, topic: str) -> list[TopicPartition]:
         partitions = self._consumer.list_topics(topic, timeout=10).topics[topic].partitions
@@ -40,18 +42,17 @@ class TopicTail:
 
     def poll(self, seconds: float = 0.1) -> list[Incoming]:
         """What came within `seconds`, or sooner where something came; also kept in `records`."""
-        new = []
-        for message in self._consumer.consume(1000, timeout=seconds):
-            if message.error() is not None:
-                raise KafkaException(message.error())
-            headers = tuple((name, value) for name, value in message.headers() or ())
-            new.append(
-                Incoming(
-                    message.topic(), message.partition(), message.offset(), message.key(), message.value(), headers
-                )
-            )
+        new = [self._take(message) for message in self._consumer.consume(1000, timeout=seconds)]
         self.records += new
         return new
+
+    def _take(self, message: Message) -> Incoming:
+        if message.error() is not None:
+            raise KafkaException(message.error())
+        place = (message.topic(), message.partition(), message.offset())
+        self.times[place] = message.timestamp()[1]
+        headers = tuple((name, value) for name, value in message.headers() or ())
+        return Incoming(*place, message.key(), message.value(), headers)
 
     def read_until(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Read until `condition` holds or the time is over; whether it holds."""
@@ -60,7 +61,7 @@ class TopicTail:
             self.poll()
         return held
 
-    def read_quiet(self, seconds: float = 1.5) -> None:
+    def read_quiet(self, seconds: float = 1.0) -> None:
         """Read until nothing has come for `seconds`."""
         quiet_since = time.monotonic()
         while time.monotonic() - quiet_since < seconds:
