@@ -34,9 +34,8 @@ def test_every_input_gets_one_verdict_and_nothing_private_is_released(
     settled = oracle.settled(inputs, timeout=200)
     seconds = time.monotonic() - started
     report = oracle.report(inputs)
-    figures(
-        f"{prompts} prompts in {prompt_seconds:.1f} s, {images} pictures beside them in {seconds:.1f} s; {report.summary}"
-    )
+    pace = f"{prompts} prompts in {prompt_seconds:.1f} s, {images} pictures beside them in {seconds:.1f} s"
+    figures(f"{pace}; {report.summary}")
     assert report.problems == {}
     assert settled
     assert report.released + report.rejected + report.held == report.inputs == prompts + images
