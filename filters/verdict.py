@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from filters.errors import VeilstreamError
@@ -92,6 +92,12 @@ class Verdict:
     models: tuple[ModelRef, ...]
     timings: Mapping[str, float] = field(default_factory=dict, compare=False)
     failure: Failure | None = None
+
+    def refused(self, error: VeilstreamError, stage: str) -> "Verdict":
+        """The verdict where, after it was given, its outcome could not be written: reject, under the same policy."""
+        failure = Failure(error.code, error.reason, stage)
+        rules = (f"error.{error.code}",)
+        return replace(self, action=Action.REJECT, intended=Action.REJECT, rules=rules, failure=failure)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,8 +64,13 @@ def raw_message(message: Message) -> RawMessage:
         key=message.key,
         value=message.value,
         headers=tuple(pairs),
-        timestamp_ms=int(message.timestamp * 1000) if message.timestamp is not None else None,
+        timestamp_ms=_milliseconds(message.timestamp),
     )
+
+
+def _milliseconds(timestamp: float | None) -> int | None:
+    """None where the producer set none, which brokers write as -1."""
+    return int(timestamp * 1000) if timestamp is not None and timestamp >= 0 else None
 
 
 def attach(app: faust.App, topic: str, gate: Gate) -> None:
@@ -98,6 +103,11 @@ def partitions(app: faust.App) -> set[TP]:
         return set(app.consumer.assignment())
     except ConsumerNotStarted:
         return set()
+
+
+def has_joined(app: faust.App) -> bool:
+    """Whether the group has given this worker its share; with more workers than partitions that may be nothing."""
+    return app.consumer_generation_id > 0
 
 
 async def run_until(app: faust.App, stop: asyncio.Event, drain_seconds: float) -> None:

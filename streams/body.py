@@ -19,7 +19,8 @@ _FIELD = "field:"
 _IMAGE = "image"
 _TENANT = "tenant"
 _REQUEST_ID = "request_id"
-_DATA_URL = re.compile(r"data:([^;,]*)((?:;[^;,]*)*);base64,", re.IGNORECASE)
+_DATA_URL = re.compile(r"data:([^;,]{0,127})((?:;[^;,]{0,127}){0,8});base64,", re.IGNORECASE)
+"""Bounded: the engine keeps a frame for each repetition, and a sender could ask for millions."""
 
 
 class Body(Protocol):

@@ -8,6 +8,8 @@ from filters.findings import Finding, TextFinding
 from filters.verdict import Verdict
 
 _SCORE_DIGITS = 4
+MOST_FINDINGS = 1000
+"""Findings in one verdict record, some 110 bytes each: it has to fit into a broker's default of 1 MB."""
 
 
 def finding_document(finding: Finding) -> dict[str, Any]:
@@ -25,7 +27,7 @@ def finding_document(finding: Finding) -> dict[str, Any]:
 
 
 def verdict_document(verdict: Verdict) -> dict[str, Any]:
-    """The audit record of a verdict."""
+    """The audit record of a verdict; beyond `MOST_FINDINGS`, findings are counted only."""
     failure = verdict.failure
     return {
         "verdict_id": verdict.id,
@@ -36,7 +38,8 @@ def verdict_document(verdict: Verdict) -> dict[str, Any]:
         "action": verdict.action.value,
         "intended": verdict.intended.value,
         "rules": list(verdict.rules),
-        "findings": [finding_document(finding) for finding in verdict.findings],
+        "findings": [finding_document(finding) for finding in verdict.findings[:MOST_FINDINGS]],
+        "findings_total": len(verdict.findings),
         "policy": {
             "tenant": verdict.policy.tenant,
             "version": verdict.policy.version,

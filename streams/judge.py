@@ -22,6 +22,8 @@ from streams.topics import TopicNames
 
 JSON_HEADER = ("content-type", b"application/json")
 SEALED_HEADER = ("content-type", b"application/vnd.veilstream.sealed")
+LARGEST_ASIDE_KEY = 1024
+"""Bytes. Verdicts and rejections have to fit into a broker's default of 1 MB whatever a sender makes of its key."""
 UNREAD = ""
 """Tenant and request id of a message that could not be read."""
 
@@ -119,7 +121,7 @@ class Judge:
         try:
             released = self._released(message, outcome.content, outcome.verdict)
         except (RedactionError, PayloadTooLarge) as error:
-            return self._withheld(raw, self._pipeline.failed(message.record, error, "act").verdict)
+            return self._withheld(raw, outcome.verdict.refused(error, "act"))
         return Judgement(outcome.verdict, self._audit(raw, outcome.verdict), (released,))
 
     def _released(self, message: ReadMessage, content: Content, verdict: Verdict) -> OutputRecord:
@@ -151,16 +153,18 @@ class Judge:
 
     def _audit(self, raw: RawMessage, verdict: Verdict) -> OutputRecord:
         document = verdict_document(verdict) | {"judged_at": datetime.now(UTC).isoformat(timespec="milliseconds")}
-        return OutputRecord(self._topics.verdicts, raw.key, encode(document), (JSON_HEADER, *self._marks(verdict)))
+        return OutputRecord(
+            self._topics.verdicts, _aside_key(raw), encode(document), (JSON_HEADER, *self._marks(verdict))
+        )
 
     def _rejected(self, raw: RawMessage, verdict: Verdict) -> OutputRecord:
         value = encode(rejection_document(verdict))
-        return OutputRecord(self._topics.rejected, raw.key, value, (JSON_HEADER, *self._marks(verdict)))
+        return OutputRecord(self._topics.rejected, _aside_key(raw), value, (JSON_HEADER, *self._marks(verdict)))
 
     def _held(self, raw: RawMessage, verdict: Verdict) -> OutputRecord:
         sealed = self._sealer.seal(verdict.context.tenant, raw.value or b"", verdict.id.encode())
         headers = (SEALED_HEADER, *self._marks(verdict), ("veilstream-tenant", verdict.context.tenant.encode()))
-        return OutputRecord(self._topics.held, raw.key, sealed, headers)
+        return OutputRecord(self._topics.held, _aside_key(raw), sealed, headers)
 
     def _dead_letter(self, raw: RawMessage, verdict: Verdict, failure: Failure) -> OutputRecord:
         context = verdict.context
@@ -172,7 +176,12 @@ class Judge:
             attempts=1,
             at=datetime.now(UTC),
         )
-        return OutputRecord(self._topics.dead_letters, letter.key, letter.value, letter.headers)
+        return OutputRecord(self._topics.dead_letters, _aside_key(raw), letter.value, letter.headers)
+
+
+def _aside_key(raw: RawMessage) -> bytes | None:
+    """The platform's key, for what is written beside the released topics; dropped where it alone could be too large."""
+    return raw.key if raw.key is not None and len(raw.key) <= LARGEST_ASIDE_KEY else None
 
 
 def _size(record: OutputRecord) -> int:

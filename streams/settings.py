@@ -16,8 +16,10 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     YamlConfigSettingsSource,
 )
+from yaml import YAMLError
 
 from filters.errors import ConfigurationError
 from filters.keys import MASTER_KEY_BYTES
@@ -206,6 +208,11 @@ def load_settings(config: Path | None = None, **overrides: Any) -> Settings:  # 
     _refuse_unknown_variables()
     try:
         return _from_file(path)(**overrides)
+    except (SettingsError, YAMLError) as error:
+        where = path if isinstance(error, YAMLError) else "the environment"
+        raise ConfigurationError(
+            f"{where} cannot be read as settings: {type(error).__name__}", reason="settings"
+        ) from None
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False)]
         raise ConfigurationError("invalid settings: " + "; ".join(lines), reason="settings") from None

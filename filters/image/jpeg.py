@@ -20,8 +20,12 @@ _SOI, _EOI, _SOS, _DQT = 0xD8, 0xD9, 0xDA, 0xDB
 _APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 _SUPPORTED_SOF = frozenset({0xC0, 0xC1, 0xC2})
 _OTHER_SOF = frozenset(range(0xC0, 0xD0)) - _SUPPORTED_SOF - {0xC4, 0xC8, 0xCC}
-_NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
-"""A marker that ends a scan: stuffed zeros and restart markers (ITU T.81, B.1.1.2) belong to it."""
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+"""A marker that ends a scan: stuffed zeros and restart markers (ITU T.81, B.1.1.2) belong to it.
+
+Fill bytes in front are cut off afterwards: as part of the pattern they would be tried anew from each, in square time.
+"""
+_FILL = b"\xff"
 _EXIF = b"Exif\x00"
 _EXIF_HEADER = 6
 _ICC = b"ICC_PROFILE\x00"
@@ -70,11 +74,10 @@ def read_segments(data: bytes) -> tuple[list[Segment], list[str]]:
         if match is None:
             raise truncated("image")
         marker = data[match.end() - 1]
-        scan_data = b""
+        between = data[position : match.start()].rstrip(_FILL)
         if segments and segments[-1].marker == _SOS:
-            scan_data = data[position : match.start()]
-            segments[-1] = Segment(_SOS, segments[-1].payload, segments[-1].raw + scan_data)
-        elif match.start() != position:
+            segments[-1] = Segment(_SOS, segments[-1].payload, segments[-1].raw + between)
+        elif between:
             outside.append("stray bytes")
         if marker == _EOI:
             return segments, outside + ([TRAILING] if match.end() < len(data) else [])

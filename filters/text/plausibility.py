@@ -26,6 +26,7 @@ _ONE_CHECK_DIGIT = frozenset(
     }
 )
 _WHOLE_PART = re.compile(r"(?<![\d.])\d\.\Z")
+_WHOLE_PART_CHARACTERS = 2
 _SHORTEST_LICENCE = 6
 """Characters of the shortest US driver licence number worth the name; `v1`, `D850` and `RTX3` are not."""
 
@@ -68,7 +69,9 @@ def _is_possible(text: str, candidate: Candidate) -> bool:
 def _is_quantity(text: str, candidate: Candidate) -> bool:
     """The decimals of `3.1415926535`, or `999999999`: one digit over and over."""
     number = text[candidate.start : candidate.end]
-    is_fraction = number.isdecimal() and _WHOLE_PART.search(text, 0, candidate.start) is not None
+    is_fraction = (
+        number.isdecimal() and _WHOLE_PART.search(text, max(0, candidate.start - 3), candidate.start) is not None
+    )
     return is_fraction or len(set(number)) == 1
 
 
@@ -81,10 +84,12 @@ def _is_part_of_more(text: str, candidate: Candidate) -> bool:
 
 
 def _is_technical(text: str, candidate: Candidate, tokens: list[TechnicalToken]) -> bool:
-    around = list(covering(tokens, candidate.start, candidate.end))
+    around = covering(tokens, candidate.start, candidate.end)
+    if around is None:
+        return False
     if candidate.entity_type is EntityType.CREDIT_CARD:
-        return bool(around) and not is_branded_card(text[candidate.start : candidate.end])
-    return any(speaks_for(token, candidate.entity_type, supported=candidate.supported) for token in around)
+        return not is_branded_card(text[candidate.start : candidate.end])
+    return speaks_for(around, candidate.entity_type, supported=candidate.supported)
 
 
 def _weighed(text: str, candidate: Candidate) -> Candidate:

@@ -7,7 +7,8 @@ digit and with a brand's own prefix and length, is treated as one (see `filters.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -183,6 +184,7 @@ def _stands_alone(text: str, token: TechnicalToken) -> bool:
     return after is None and before is None
 
 
-def covering(tokens: list[TechnicalToken], start: int, end: int) -> Iterator[TechnicalToken]:
-    """The tokens that hold all of `[start, end)`."""
-    return (token for token in tokens if token.start <= start and end <= token.end)
+def covering(tokens: Sequence[TechnicalToken], start: int, end: int) -> TechnicalToken | None:
+    """The token that holds all of `[start, end)`; `tokens` are sorted and do not overlap, so there is one at most."""
+    index = bisect_right(tokens, start, key=lambda token: token.start) - 1
+    return tokens[index] if index >= 0 and end <= tokens[index].end else None

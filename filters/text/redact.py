@@ -5,6 +5,7 @@ of hex digits, because digits would look like numbers.
 """
 
 import hmac
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -91,19 +92,21 @@ def _whole_graphemes(text: str, covers: Iterable[_Cover]) -> Iterator[_Cover]:
     starts = [match.start() for match in _GRAPHEME.finditer(text)]
     starts.append(len(text))
     for cover in covers:
-        start = max(border for border in starts if border <= cover.start)
-        end = min(border for border in starts if border >= cover.end)
+        start = starts[bisect_right(starts, cover.start) - 1]
+        end = starts[bisect_left(starts, cover.end)]
         yield _Cover(start, end, cover.finding, cover.operator)
 
 
 def _merged(covers: Iterable[_Cover]) -> Iterator[_Cover]:
     """Clusters of overlapping covers, each as one."""
     current: list[_Cover] = []
+    end = 0
     for cover in sorted(covers, key=lambda c: (c.start, c.end)):
-        if current and cover.start >= max(other.end for other in current):
+        if current and cover.start >= end:
             yield _united(current)
             current = []
         current.append(cover)
+        end = max(end, cover.end)
     if current:
         yield _united(current)
 

@@ -1,5 +1,6 @@
 """`veilstream scan`: the worker's very pipeline on files, without Kafka."""
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -149,7 +150,7 @@ def _judge_files(scanner: _Scanner, files: Sequence[tuple[int, ImageFile]], out:
     judged = [(n, str(n), file.content) for n, file in files if isinstance(file.content, ImageContent)]
     outcomes = iter(scanner.judge(judged))
     for number, file in files:
-        place = {"path": str(file.path)}
+        place = {"path": _printable(file.path)}
         if isinstance(file.content, RecordError):
             yield place | _refusal(file.content, scanner.source(number), ContentKind.IMAGE)
             continue
@@ -191,7 +192,12 @@ def _write(outcome: Outcome, file: ImageFile, out: Path) -> str | None:
         raise PolicyError(f"{target} would overwrite its own input; choose another --out", reason="overwrite")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(outcome.content.data)
-    return str(target)
+    return _printable(target)
+
+
+def _printable(path: Path) -> str:
+    """A path as JSON can hold it: names of files are bytes, and need not be UTF-8."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _load_policy(path: Path | None) -> FilterPolicy:
