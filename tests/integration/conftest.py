@@ -13,7 +13,7 @@ from models.weights import WeightStore
 from streams.embedded_broker import EmbeddedBroker
 from tests.support.brokers import Broker, RealKafka
 from tests.support.house import House
-from tests.support.material import POLICIES
+from tests.support.tenants import POLICIES
 
 MakeHouse = Callable[..., House]
 Figures = Callable[[str], None]

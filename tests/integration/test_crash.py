@@ -7,14 +7,16 @@ import pytest
 from tests.integration.conftest import Figures
 from tests.support.house import House
 from tests.support.kafka_io import committed_offsets
-from tests.support.material import POLICIES, image_cases, interleaved, prompt_cases
+from tests.support.material import image_cases, interleaved, prompt_cases
 from tests.support.oracle import Input, Oracle, committed_too_far, send
+from tests.support.tenants import POLICIES
 
 TENANTS = tuple(POLICIES)
 IN_FLIGHT = 2 * (64 + 8)
 """Two batches in each stream."""
+COMMIT_SECONDS = 0.1
 COMMIT_WINDOW = 300
-"""More records than a worker here judges in the half second between two commits."""
+"""More records than a worker judges between two commits, with some to spare for slow ones."""
 
 
 def mixed_load(house: House, prompts: int, images: int) -> list[Input]:
@@ -47,7 +49,8 @@ def test_kill_9_in_mid_load_loses_nothing(house: House, face_detector, figures: 
     """Twice killed and started again: one verdict id each; what is committed is out; duplicates are bounded."""
     inputs = mixed_load(house, prompts=900, images=24)
     oracle = house.oracle(face_detector)
-    worker = house.worker().wait_ready()
+    often = {"KAFKA__COMMIT_INTERVAL_SECONDS": str(COMMIT_SECONDS)}
+    worker = house.worker(settings=often).wait_ready()
     repeated = []
     for share in (0.2, 0.5):
         wait_until_done(oracle, int(share * len(inputs)))
@@ -57,7 +60,7 @@ def test_kill_9_in_mid_load_loses_nothing(house: House, face_detector, figures: 
         assert oracle.unaudited(inputs) == []
         assert committed_too_far(inputs, done, safe) == []
         repeated.append(oracle.outputs_beyond(inputs, safe))
-        worker = house.worker()
+        worker = house.worker(settings=often)
     assert oracle.settled(inputs, timeout=120)
     assert worker.terminate() == 0
     report = oracle.report(inputs)

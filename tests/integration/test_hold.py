@@ -6,8 +6,9 @@ from filters.keys import TenantKeys
 from streams.seal import Sealer
 from tests.integration.conftest import MakeHouse
 from tests.support.house import House
-from tests.support.material import HOLDS, REDACTS, encode_image, image_case, luhn_card, picture, prompt_case
+from tests.support.material import encode_image, image_case, luhn_card, picture, prompt_case
 from tests.support.oracle import Input, send
+from tests.support.tenants import HOLDS, REDACTS
 from tests.support.worker import MASTER_KEY, WorkerProcess
 
 

@@ -8,8 +8,9 @@ from filters.records import ContentKind
 from tests.integration.conftest import Figures, MakeHouse
 from tests.support.brokers import Broker
 from tests.support.kafka_io import committed_offsets, end_offsets
-from tests.support.material import POLICIES, image_cases, interleaved, prompt_cases
+from tests.support.material import image_cases, interleaved, prompt_cases
 from tests.support.oracle import send
+from tests.support.tenants import POLICIES
 
 SIZES = {"embedded": (400, 40), "real": (2000, 200)}
 TENANTS = tuple(POLICIES)

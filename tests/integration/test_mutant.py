@@ -9,9 +9,10 @@ from filters.verdict import Action
 from tests.integration.conftest import Figures
 from tests.support.house import House
 from tests.support.kafka_io import committed_offsets, end_offsets
-from tests.support.material import REDACTS, prompt_case, prompt_cases
+from tests.support.material import prompt_case, prompt_cases
 from tests.support.oracle import Input, Oracle, committed_too_far, send
 from tests.support.raising import MARK
+from tests.support.tenants import REDACTS
 from tests.support.worker import WorkerProcess
 
 STOCK = (sys.executable, "-m", "tests.support.stock_worker")

@@ -10,9 +10,10 @@ from confluent_kafka import Producer
 from tests.integration.conftest import Figures
 from tests.support.house import House
 from tests.support.kafka_io import Incoming
-from tests.support.material import POLICIES, REDACTS, Case, prompt_case
+from tests.support.material import Case, prompt_case
 from tests.support.oracle import send
 from tests.support.tail import TopicTail
+from tests.support.tenants import POLICIES, REDACTS
 from tests.support.worker import WorkerProcess
 
 WITHIN_SECONDS = 2.0

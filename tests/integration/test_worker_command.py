@@ -8,8 +8,9 @@ import pytest
 
 from tests.support.brokers import free_port
 from tests.support.house import House
-from tests.support.material import POLICIES, REDACTS, prompt_case, prompt_cases
+from tests.support.material import prompt_case, prompt_cases
 from tests.support.oracle import send
+from tests.support.tenants import POLICIES, REDACTS
 
 METRICS_PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 CONFIGURATION, DEPENDENCY = 3, 4

@@ -11,7 +11,8 @@ from PIL import Image
 
 from filters.records import ContentKind
 from tests.support.kafka_io import Headers, Outgoing
-from tests.support.material import REDACTS, Case, encode_image, image_case, picture, prompt_case
+from tests.support.material import Case, encode_image, image_case, picture, prompt_case
+from tests.support.tenants import REDACTS
 
 BOMB_SIDE = 10_000
 TEN_MEGABYTES = 10 * 1024 * 1024

@@ -9,17 +9,8 @@ from PIL import Image, PngImagePlugin
 
 from filters.records import ContentKind
 from tests.support.kafka_io import Headers, Outgoing
-from tests.support.material import (
-    HOLDS,
-    REDACTS,
-    REJECTS,
-    Case,
-    encode_image,
-    image_case,
-    luhn_card,
-    picture,
-    prompt_case,
-)
+from tests.support.material import Case, encode_image, image_case, luhn_card, picture, prompt_case
+from tests.support.tenants import HOLDS, REDACTS, REJECTS
 
 WORD = "quokkazebra7731"
 """Stands in every prompt, header, body and piece of metadata below; in nothing else."""

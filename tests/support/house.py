@@ -10,9 +10,9 @@ from filters.protocols import ImageDetector
 from streams.topics import TopicNames
 from tests.support.brokers import Broker
 from tests.support.kafka_io import Outgoing, produce, unique
-from tests.support.material import POLICIES
 from tests.support.oracle import Oracle, output_topics
 from tests.support.tail import TopicTail
+from tests.support.tenants import POLICIES
 from tests.support.worker import VEILSTREAM, WorkerProcess, run_veilstream, worker_environment
 
 PARTITIONS = 3
