@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from filters.decide import Hit
+from filters.errors import DetectionError
 from filters.findings import EntityType, Finding
 from filters.protocols import Detector
 from filters.records import ContentKind
@@ -47,8 +48,11 @@ class Medium(Protocol[C, D, DetectorT]):
     def own_findings(self, decoded: D) -> Sequence[Finding]:
         """What decoding itself revealed (metadata)."""
 
-    def detect(self, detector: DetectorT, batch: Sequence[D]) -> Sequence[Sequence[Finding]]:
-        """One list of findings a record, in the order of `batch`; raises whatever the detector raises."""
+    def detect(self, detector: DetectorT, batch: Sequence[D]) -> Sequence[Sequence[Finding] | DetectionError]:
+        """One list of findings a record, in the order of `batch`, or the error that this record alone met.
+
+        Raises whatever the detector raises.
+        """
 
     def redact(self, decoded: D, hits: Sequence[Hit], tenant: str) -> C:
         """The content with every hit removed; same input, same bytes.

@@ -13,6 +13,7 @@ from typing import Any
 from filters.case import Case, open_cases
 from filters.decide import Decision, decide
 from filters.errors import (
+    DetectionError,
     DetectorTimeout,
     InferenceError,
     RecordError,
@@ -95,23 +96,30 @@ class FilterPipeline:
 
     def _judge(self, cases: Sequence[Case], medium: AnyMedium, deadline: float | None) -> None:
         for step in (self._decode, self._detect, self._decide, self._act, self._verify):
-            if deadline is not None and self._clock() >= deadline:
+            if self._is_over(deadline):
                 _fail_all(open_cases(cases), DetectorTimeout("the batch deadline passed"), "detect")
-            step(open_cases(cases), medium)
+            step(open_cases(cases), medium, deadline)
         for case in cases:
             case.decoded = None  # pixels must not outlive their chunk
 
-    def _decode(self, cases: Sequence[Case], medium: AnyMedium) -> None:
+    def _is_over(self, deadline: float | None) -> bool:
+        return deadline is not None and self._clock() >= deadline
+
+    def _decode(self, cases: Sequence[Case], medium: AnyMedium, deadline: float | None) -> None:
+        del deadline
         with self._stage("decode", cases):
             for case in cases:
                 _decode_one(case, medium)
 
-    def _detect(self, cases: Sequence[Case], medium: AnyMedium) -> None:
+    def _detect(self, cases: Sequence[Case], medium: AnyMedium, deadline: float | None) -> None:
         with self._stage("detect", cases):
-            for detector in medium.detectors:
-                self._ask(detector, [case for case in cases if _is_required(detector, case)], medium)
+            self._ask_all(cases, medium, deadline)
 
-    def _ask(self, detector: Detector, cases: Sequence[Case], medium: AnyMedium) -> None:
+    def _ask_all(self, cases: Sequence[Case], medium: AnyMedium, deadline: float | None) -> None:
+        for detector in medium.detectors:
+            self._ask(detector, [case for case in cases if _is_required(detector, case)], medium, deadline)
+
+    def _ask(self, detector: Detector, cases: Sequence[Case], medium: AnyMedium, deadline: float | None) -> None:
         """Ask for the whole batch; where that fails, for each record alone once, so that one spoils no other."""
         asked = open_cases(cases)
         if not asked:
@@ -120,18 +128,34 @@ class FilterPipeline:
             answers = self._answers(detector, asked, medium)
         except InferenceError:
             for case in asked:
-                self._ask_alone(detector, case, medium)
+                if self._is_over(deadline):
+                    case.fail(DetectorTimeout("the batch deadline passed"), "detect")
+                else:
+                    self._ask_alone(detector, case, medium)
             return
-        for case, findings in zip(asked, answers, strict=True):
-            _note(case, detector, findings)
+        for case, answer in zip(asked, answers, strict=True):
+            self._note(case, detector, answer)
 
     def _ask_alone(self, detector: Detector, case: Case, medium: AnyMedium) -> None:
         try:
-            _note(case, detector, self._answers(detector, [case], medium)[0])
+            (answer,) = self._answers(detector, [case], medium)
         except InferenceError as error:
             case.fail(error, "detect")
+        else:
+            self._note(case, detector, answer)
 
-    def _answers(self, detector: Detector, cases: Sequence[Case], medium: AnyMedium) -> list[Sequence[Finding]]:
+    def _note(self, case: Case, detector: Detector, answer: Sequence[Finding] | DetectionError) -> None:
+        """Keep what the detector said of a record; an error that is the record's own is not tried again."""
+        if isinstance(answer, DetectionError):
+            self._observer.detector_failed(detector.name, answer.code)
+            case.fail(answer, "detect")
+            return
+        case.models.append(ModelRef(detector.name, detector.digest))
+        case.findings.extend(answer)
+
+    def _answers(
+        self, detector: Detector, cases: Sequence[Case], medium: AnyMedium
+    ) -> list[Sequence[Finding] | DetectionError]:
         try:
             answers = list(medium.detect(detector, [case.decoded for case in cases]))
         except Exception as error:  # noqa: BLE001  a detector may raise anything; its text may hold content
@@ -144,41 +168,44 @@ class FilterPipeline:
             )
         return answers
 
-    def _decide(self, cases: Sequence[Case], medium: AnyMedium) -> None:
+    def _decide(self, cases: Sequence[Case], medium: AnyMedium, deadline: float | None) -> None:
+        del deadline
         with self._stage("decide", cases):
             for case in cases:
                 case.decision = _decision(case, medium.kind)
 
-    def _act(self, cases: Sequence[Case], medium: AnyMedium) -> None:
+    def _act(self, cases: Sequence[Case], medium: AnyMedium, deadline: float | None) -> None:
+        del deadline
         acting = [case for case in cases if case.enforced and case.intended is Action.REDACT]
         with self._stage("act", acting):
             for case in acting:
                 if case.decision:
                     _redact(case, case.decoded, case.decision, medium)
 
-    def _verify(self, cases: Sequence[Case], medium: AnyMedium) -> None:
+    def _verify(self, cases: Sequence[Case], medium: AnyMedium, deadline: float | None) -> None:
         """Look at what would be released; redact once more what is still there, and look again."""
         released = [case for case in cases if case.released is not None]
         with self._stage("verify", released):
             again = []
-            for case, copy, remains in self._remains(released, medium):
+            for case, copy, remains in self._remains(released, medium, deadline):
                 if remains.action is Action.REDACT:
                     _redact(case, copy.decoded, remains, medium)
                     again.append(case)
                 else:
                     _fail_all([case], _remaining(remains), "verify")
-            for case, _, remains in self._remains(open_cases(again), medium):
+            for case, _, remains in self._remains(open_cases(again), medium, deadline):
                 _fail_all([case], _remaining(remains), "verify")
 
-    def _remains(self, cases: Sequence[Case], medium: AnyMedium) -> Iterator[tuple[Case, Case, Decision]]:
+    def _remains(
+        self, cases: Sequence[Case], medium: AnyMedium, deadline: float | None
+    ) -> Iterator[tuple[Case, Case, Decision]]:
         """The cases whose released content still has something to redact, hold or reject."""
         copies = []
         for case in cases:
             copy = Case(Record(case.record.context, case.released or case.record.content), policy=case.policy)
             _decode_one(copy, medium)
             copies.append(copy)
-        for detector in medium.detectors:
-            self._ask(detector, [copy for copy in copies if _is_required(detector, copy)], medium)
+        self._ask_all(copies, medium, deadline)
         for case, copy in zip(cases, copies, strict=True):
             if copy.error is not None:
                 case.fail(RedactionError("the released content could not be verified", reason="unverified"), "verify")
@@ -235,11 +262,6 @@ def _decode_one(case: Case, medium: AnyMedium) -> None:
 
 def _is_required(detector: Detector, case: Case) -> bool:
     return case.policy is not None and not detector.entities.isdisjoint(case.policy.entities(case.kind))
-
-
-def _note(case: Case, detector: Detector, findings: Sequence[Finding]) -> None:
-    case.models.append(ModelRef(detector.name, detector.digest))
-    case.findings.extend(findings)
 
 
 def _decision(case: Case, kind: ContentKind) -> Decision:

@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from filters.errors import DetectionError
 from filters.findings import Detection, EntityType, TextFinding
 from filters.policy import FilterPolicy
 from filters.records import PromptContent
@@ -34,8 +35,11 @@ class Detector(Protocol):
 class TextDetector(Detector, Protocol):
     """Finds private spans in prompts. Called from several threads at a time."""
 
-    def detect(self, batch: Sequence[PromptContent]) -> Sequence[Sequence[TextFinding]]:
-        """One list of findings a prompt, in the order of `batch`; may raise anything."""
+    def detect(self, batch: Sequence[PromptContent]) -> Sequence[Sequence[TextFinding] | DetectionError]:
+        """One list of findings a prompt, in the order of `batch`, or the error that this prompt alone met.
+
+        May raise anything; each prompt is then asked for alone, once.
+        """
 
 
 class ImageDetector(Detector, Protocol):

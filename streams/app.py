@@ -30,6 +30,8 @@ from streams.policy_log import PolicyLog
 from streams.policy_topic import TopicPolicies
 from streams.settings import Settings
 
+_LEAST_QUEUE_BYTES = 32 * 1024 * 1024
+
 
 def build_keys(settings: Settings) -> TenantKeys:
     """Tenant keys from the master key, if there is one."""
@@ -92,6 +94,7 @@ def build_gate(
         batch_bytes=stream.max_bytes * 2,
         linger_seconds=stream.batch_linger_seconds,
         queue_records=stream.queue_records,
+        queue_bytes=max(_LEAST_QUEUE_BYTES, 4 * stream.max_bytes),
         judge_seconds=settings.delivery.judge_seconds,
         deliver_seconds=settings.delivery.deliver_seconds,
     )
@@ -106,6 +109,10 @@ class PolicySource(Protocol):
     @property
     def fresh(self) -> bool:
         """Whether the policies in force are known to be the published ones."""
+
+    @property
+    def following(self) -> bool:
+        """Whether changes are being looked for; false for good once the source has died."""
 
     async def start(self, within_seconds: float) -> None:
         """Return when the board has caught up."""

@@ -20,11 +20,17 @@ from streams.message import RawMessage
 EXIT_DELIVERY_FAILED = 70
 """EX_SOFTWARE of sysexits.h; an orchestrator restarts the process and the input is replayed."""
 _POLICY_POLL_SECONDS = 0.1
+_JUDGE_SHARE = 0.8
+"""Of the time that the gate waits, what the judge is told: it stops by itself, so that few threads are left behind."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateLimits:
-    """How much the gate takes on. Seconds and bytes; `in_flight` batches are judged at a time."""
+    """How much the gate takes on. Seconds and bytes; `in_flight` batches are judged at a time.
+
+    `queue_bytes` bounds what is taken in and not yet acknowledged, one record more at most. One hanging record leaves a
+    thread behind for each bisection, about seven; at `stuck_threads` the process ends.
+    """
 
     batch_records: int
     batch_bytes: int
@@ -33,7 +39,8 @@ class GateLimits:
     in_flight: int = 2
     judge_seconds: float = 30.0
     deliver_seconds: float = 30.0
-    stuck_threads: int = 12
+    queue_bytes: int = 64 * 1024 * 1024
+    stuck_threads: int = 48
 
 
 class BatchJudge(Protocol):
@@ -88,11 +95,18 @@ class Gate:
         self._ledger = AckLedger(time.time)
         self._threads = ThreadPoolExecutor(limits.stuck_threads + limits.in_flight, thread_name_prefix="judge")
         self._stuck = 0
+        self._taken_bytes = 0
+        self._room = asyncio.Condition()
         self._tasks: set[asyncio.Task[None]] = set()
         self._progress = time.monotonic()
 
     async def submit(self, delivery: Delivery) -> None:
-        """Take a record in; waits while the queue is full, which is the back-pressure on the consumer."""
+        """Take a record in; waits while the gate is full, which is the back-pressure on the consumer."""
+        async with self._room:
+            await self._room.wait_for(lambda: self._taken_bytes < self._limits.queue_bytes)
+            self._taken_bytes += _size(delivery)
+        if not self.open_records:
+            self._progress = time.monotonic()
         self._ledger.open(delivery)
         await self._queue.put(delivery)
 
@@ -126,6 +140,11 @@ class Gate:
         return len(self._ledger)
 
     @property
+    def has_stuck_threads(self) -> bool:
+        """Whether threads hang that the interpreter would wait for on exit."""
+        return self._stuck > 0
+
+    @property
     def oldest_age(self) -> float:
         """Seconds since the oldest open record was written to its topic."""
         return self._ledger.oldest_age()
@@ -138,8 +157,6 @@ class Gate:
     async def _next_batch(self) -> list[Delivery]:
         """Wait for a first record, then take what comes within the linger, up to the batch's limits."""
         first = await self._queue.get()
-        if self.open_records == 1:
-            self._progress = time.monotonic()
         batch, size = [first], _size(first)
         closing = time.monotonic() + self._limits.linger_seconds
         while len(batch) < self._limits.batch_records and size < self._limits.batch_bytes:
@@ -173,6 +190,9 @@ class Gate:
         self._progress = time.monotonic()
         released.set_result(None)
         self._slots.release()
+        async with self._room:
+            self._taken_bytes -= sum(_size(delivery) for delivery in batch)
+            self._room.notify_all()
 
     async def _deliver(self, judgements: Sequence[Judgement], previous: Awaitable[None]) -> None:
         """Verdicts first; then, when the batch before is out, the content: each key keeps its order."""
@@ -198,7 +218,7 @@ class Gate:
     async def _in_thread(self, raws: Sequence[RawMessage], budget: float) -> list[Judgement]:
         if budget <= 0:
             raise DetectorTimeout("the batch deadline passed before the judging began")
-        deadline = time.monotonic() + budget
+        deadline = time.monotonic() + budget * _JUDGE_SHARE
         work = asyncio.get_running_loop().run_in_executor(self._threads, self._judge.judge, raws, deadline)
         try:
             # shielded: a hung thread cannot be cancelled, it is left behind and counted

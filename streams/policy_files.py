@@ -84,6 +84,11 @@ class FolderPolicies:
         """Whether the policies in force are known to be those of the folder."""
         return self.stale_seconds <= self._max_stale
 
+    @property
+    def following(self) -> bool:
+        """Whether changes are being looked for."""
+        return self._task is not None and not self._task.done()
+
     async def start(self, within_seconds: float) -> None:
         """Read every file, then watch.
 

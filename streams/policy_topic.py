@@ -63,7 +63,12 @@ class TopicPolicies:
     @property
     def fresh(self) -> bool:
         """Whether the policies in force are known to be those of the topic."""
-        return self._task is not None and not self._task.done() and self.stale_seconds <= self._max_stale
+        return self.following and self.stale_seconds <= self._max_stale
+
+    @property
+    def following(self) -> bool:
+        """Whether changes are being looked for."""
+        return self._task is not None and not self._task.done()
 
     async def start(self, within_seconds: float) -> None:
         """Read the topic to its end, then follow it.

@@ -13,7 +13,7 @@ from filters.errors import DeliveryError
 from filters.pipeline import AnyMedium, FilterPipeline
 from filters.records import ContentKind
 from streams import app as build
-from streams.agents import attach, lags, partitions, run_until
+from streams.agents import attach, has_joined, lags, run_until
 from streams.emit import KafkaEmitter
 from streams.gate import EXIT_DELIVERY_FAILED, Gate
 from streams.http import OperationsServer
@@ -89,12 +89,16 @@ class Worker:
         self._tasks.append(asyncio.create_task(self._watch_lag()))
 
     async def _run_apps(self, stop: asyncio.Event) -> None:
-        try:
-            await asyncio.gather(
-                *(run_until(app, stop, self._settings.delivery.drain_seconds) for app in self._apps.values())
-            )
-        except TimeoutError:
-            self._die(DeliveryError("the drain took longer than delivery.drain_seconds", reason="drain"))
+        """Run until all have drained, or one has failed: it may not leave the other running on half a worker."""
+        drain = self._settings.delivery.drain_seconds
+        tasks = [asyncio.create_task(run_until(app, stop, drain)) for app in self._apps.values()]
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for error in [task.exception() for task in ended]:
+            if error is not None:
+                # Faust and aiokafka may raise anything, with content in its text: only its type is told
+                self._log.error("consumer crashed", error_type=type(error).__name__)
+                reason = "drain" if isinstance(error, TimeoutError) else "consumer_crashed"
+                self._die(DeliveryError("a consumer ended", reason=reason))
 
     async def _stop(self) -> None:
         for task in self._tasks:
@@ -104,6 +108,8 @@ class Worker:
         if self._policies is not None:
             await self._policies.stop()
         self._log.info("stopped")
+        if any(gate.has_stuck_threads for gate in self._gates.values()):
+            os._exit(0)  # everything is delivered; the interpreter would wait for threads that never end
 
     def _stop_on_signals(self, stop: asyncio.Event) -> None:
         def on_signal(number: signal.Signals) -> None:
@@ -140,12 +146,15 @@ class Worker:
         return {
             "models_loaded": self._board is not None,
             "policies_current": self._policies_fresh(),
-            "partitions_assigned": bool(self._apps) and all(partitions(app) for app in self._apps.values()),
+            "partitions_assigned": bool(self._apps) and all(has_joined(app) for app in self._apps.values()),
         }
 
     def _alive(self) -> Mapping[str, bool]:
+        if self._policies is None or not self._gates:
+            return {"starting": True}
         patience = 2 * (self._settings.delivery.judge_seconds + self._settings.delivery.deliver_seconds)
-        return {
-            f"{kind.value}_progress": gate.stalled_seconds < patience or not self._policies_fresh()
-            for kind, gate in self._gates.items()
-        } or {"starting": True}
+        waits = not self._policies.fresh  # for brokers that do not answer: a restart would not help
+        progress = {kind: waits or gate.stalled_seconds < patience for kind, gate in self._gates.items()}
+        return {"policies_followed": self._policies.following} | {
+            f"{kind.value}_progress": moves for kind, moves in progress.items()
+        }

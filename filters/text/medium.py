@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from filters.decide import Hit
-from filters.errors import MessageError, PayloadTooLarge
+from filters.errors import DetectionError, MessageError, PayloadTooLarge
 from filters.findings import EntityType, TextFinding
 from filters.keys import TenantKeys
 from filters.protocols import TextDetector
 from filters.records import ContentKind, PromptContent
 from filters.text.redact import redact_fields
 
-_BATCH_CHARACTERS = 1 << 22
+_BATCH_CHARACTERS = 1 << 18
 """Prompts lie in memory as they came: this only bounds how many are judged in one call."""
 
 
@@ -65,7 +65,9 @@ class PromptMedium:
         """None: opening text reveals nothing."""
         return ()
 
-    def detect(self, detector: TextDetector, batch: Sequence[PromptContent]) -> Sequence[Sequence[TextFinding]]:
+    def detect(
+        self, detector: TextDetector, batch: Sequence[PromptContent]
+    ) -> Sequence[Sequence[TextFinding] | DetectionError]:
         """Ask the detector."""
         return detector.detect(batch)
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from filters.errors import DetectionError, DetectorTimeout
 from filters.findings import EntityType, TextFinding
 from filters.records import PromptContent
 from filters.text.candidate import Candidate, without_contained
@@ -32,7 +33,7 @@ class PatternDetector:
     technical tokens of the prompt are dropped (`filters.text.prompt_syntax`). Building one imports Presidio: seconds.
 
     Args:
-        budget: seconds of searching that one text may take; then `detect` raises `TimeoutError`.
+        budget: seconds of searching that one prompt, with all its fields, may take.
         gated: whether recognizers that cannot match are skipped. The findings are the same; only time differs.
     """
 
@@ -49,19 +50,20 @@ class PatternDetector:
         self._gated = gated
         self._budget = budget
 
-    def detect(self, batch: Sequence[PromptContent]) -> list[list[TextFinding]]:
-        """See `TextDetector.detect`.
+    def detect(self, batch: Sequence[PromptContent]) -> list[list[TextFinding] | DetectionError]:
+        """See `TextDetector.detect`. A prompt that could not be searched within the budget is a `DetectorTimeout`."""
+        return [self._answer(content) for content in batch]
 
-        Raises:
-            TimeoutError: a text could not be searched within the budget.
-        """
-        return [
-            [finding for field, text in content.fields.items() for finding in self._findings(field, text)]
-            for content in batch
-        ]
-
-    def _findings(self, field: str, text: str) -> Iterator[TextFinding]:
+    def _answer(self, content: PromptContent) -> list[TextFinding] | DetectionError:
         deadline = time.monotonic() + self._budget
+        try:
+            return [
+                finding for field, text in content.fields.items() for finding in self._findings(field, text, deadline)
+            ]
+        except TimeoutError:
+            return DetectorTimeout(f"the text could not be searched within {self._budget} s", reason="budget")
+
+    def _findings(self, field: str, text: str, deadline: float) -> Iterator[TextFinding]:
         found = self._search(text, deadline)
         view = view_of(text)
         if view is not None:
