@@ -45,6 +45,13 @@ class Medium(Protocol[C, D, DetectorT]):
             RecordError: it is malformed, too large or of an unsupported type.
         """
 
+    def reopen(self, content: C) -> D:
+        """Open content that `redact` made: as `decode`, but for limits that a substitute may exceed.
+
+        Raises:
+            RecordError: it cannot be opened.
+        """
+
     def own_findings(self, decoded: D) -> Sequence[Finding]:
         """What decoding itself revealed (metadata)."""
 

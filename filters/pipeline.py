@@ -109,7 +109,7 @@ class FilterPipeline:
         del deadline
         with self._stage("decode", cases):
             for case in cases:
-                _decode_one(case, medium)
+                _open_with(medium.decode, case, medium)
 
     def _detect(self, cases: Sequence[Case], medium: AnyMedium, deadline: float | None) -> None:
         with self._stage("detect", cases):
@@ -203,7 +203,7 @@ class FilterPipeline:
         copies = []
         for case in cases:
             copy = Case(Record(case.record.context, case.released or case.record.content), policy=case.policy)
-            _decode_one(copy, medium)
+            _open_with(medium.reopen, copy, medium)
             copies.append(copy)
         self._ask_all(copies, medium, deadline)
         for case, copy in zip(cases, copies, strict=True):
@@ -249,9 +249,9 @@ def _chunks(cases: Sequence[Case], medium: AnyMedium) -> Iterator[list[Case]]:
         yield chunk
 
 
-def _decode_one(case: Case, medium: AnyMedium) -> None:
+def _open_with(open_content: Callable[[Any], Any], case: Case, medium: AnyMedium) -> None:
     try:
-        case.decoded = medium.decode(case.record.content)
+        case.decoded = open_content(case.record.content)
     except RecordError as error:
         case.fail(error, "decode")
     except Exception as error:  # noqa: BLE001  codecs may raise anything; the record is at fault, not its neighbours

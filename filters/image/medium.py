@@ -73,6 +73,10 @@ class ImageMedium:
         """See `ImageReader.decode`, also for the errors."""
         return self._reader.decode(content)
 
+    def reopen(self, content: ImageContent) -> DecodedImage:
+        """As `decode`: a release has the frames of its original."""
+        return self._reader.decode(content)
+
     def own_findings(self, decoded: DecodedImage) -> Sequence[Finding]:
         """One METADATA finding of the file where it holds anything beyond pixels and structure."""
         return metadata_findings(decoded.metadata)

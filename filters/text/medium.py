@@ -61,6 +61,10 @@ class PromptMedium:
             raise MessageError("a text field holds NUL or an unpaired surrogate", reason="invalid_text")
         return content
 
+    def reopen(self, content: PromptContent) -> PromptContent:
+        """Take it as it is: substitutes may be longer than what they stand for."""
+        return content
+
     def own_findings(self, decoded: PromptContent) -> Sequence[TextFinding]:  # noqa: ARG002  the protocol's
         """None: opening text reveals nothing."""
         return ()

@@ -85,6 +85,38 @@ def test_a_wrong_count_of_answers_is_an_inference_error(answer):
     assert isinstance(outcome.error, InferenceError)
 
 
+def test_an_error_that_is_one_records_own_is_not_tried_again_and_spoils_no_other():
+    class Isolating(WordDetector):
+        asked = 0
+
+        def detect(self, batch):
+            self.asked += len(batch)
+            late = DetectorTimeout("late", reason="budget")
+            return [late if "slow" in one.fields["prompt"] else self._find(one) for one in batch]
+
+    detector = Isolating(["jane"])
+    pipeline, observer = pipeline_with(detector)
+    outcomes = pipeline.process_batch([record("slow"), record("house", 1)])
+    assert [outcome.verdict.action for outcome in outcomes] == [Action.REJECT, Action.ALLOW]
+    assert outcomes[0].verdict.failure.reason == "budget"
+    assert detector.asked == 2
+    assert observer.failures == [("words", "detector_timeout")]
+
+
+def test_the_deadline_also_ends_the_asking_one_by_one():
+    now = [0.0]
+
+    def fault(batch):
+        now[0] += 1.0
+        raise ValueError
+
+    detector = FaultyDetector([], fault)
+    pipeline, _ = pipeline_with(detector, clock=lambda: now[0])
+    outcomes = pipeline.process_batch([record("x", offset) for offset in range(50)], deadline=3.5)
+    assert all(outcome.content is None for outcome in outcomes)
+    assert len(detector.batches) <= 5
+
+
 @pytest.mark.parametrize("on_error", ["reject", "hold"])
 def test_detection_errors_follow_on_error(on_error):
     def fault(_):

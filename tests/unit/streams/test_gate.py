@@ -217,6 +217,30 @@ async def test_a_full_queue_holds_the_consumer_back():
     assert taken_in <= 4 + 2 * 2 + 2 + 1
 
 
+async def test_bytes_taken_in_are_bounded_whatever_the_count():
+    release = threading.Event()
+    limits = GateLimits(1, 1 << 20, 0.0, 100, judge_seconds=20, queue_bytes=1000)
+    async with Rig(lambda _: release.wait(20), limits) as rig:
+        pump = asyncio.create_task(rig.submit(*(raw(offset, value=b"x" * 400) for offset in range(20))))
+        await asyncio.sleep(0.2)
+        taken_in = rig.gate.open_records
+        release.set()
+        await pump
+        await rig.settled(20)
+    assert taken_in == 3
+
+
+async def test_a_burst_after_an_idle_spell_is_no_stall():
+    release = threading.Event()
+    async with Rig(lambda _: release.wait(5)) as rig:
+        rig.gate._progress -= 1000
+        assert rig.gate.stalled_seconds == 0.0
+        await rig.submit(raw(0), raw(1))
+        assert rig.gate.stalled_seconds < 10
+        release.set()
+        await rig.settled(2)
+
+
 async def test_nothing_is_judged_while_policies_are_stale():
     fresh = [False]
     async with Rig(may_judge=lambda: fresh[0]) as rig:

@@ -134,3 +134,26 @@ def test_a_message_whose_judging_failed_as_a_whole_follows_on_error():
     judgement = judge_with(policy(on_error="hold")).failed(raw("x"), DetectorTimeout("late"))
     assert [record.topic for record in judgement.outputs] == [TOPICS.held, TOPICS.dead_letters]
     assert judgement.verdict.failure.code == "detector_timeout"
+
+
+def test_a_verdict_fits_its_topic_however_much_was_found():
+    judgement = judged(judge_with(policy()), raw(f"{CANARY} " * 5_000))
+    document = json.loads(judgement.audit.value)
+    assert document["findings_total"] == 5_000
+    assert len(document["findings"]) == 1_000
+    assert len(judgement.audit.value) < 500_000
+    assert judgement.verdict.action.value == "redact", "substitutes longer than the limit are no reason to reject"
+
+
+@pytest.mark.parametrize("prompt", ["a house", None], ids=["released", "rejected"])
+def test_a_huge_key_is_not_repeated_beside_the_released_topics(prompt):
+    message = raw(prompt or "x", tenant="acme" if prompt else "stranger")
+    message = RawMessage(message.topic, 0, 0, b"k" * 5_000, message.value, message.headers, 0)
+    judgement = judged(judge_with(policy()), message)
+    aside = [record for record in (judgement.audit, *judgement.outputs) if record.topic != TOPICS.prompts_released]
+    assert all(record.key is None for record in aside)
+
+
+def test_a_release_that_is_refused_keeps_the_policy_that_judged_it():
+    judgement = judged(judge_with(policy(version=7), max_message_bytes=600), raw("a house " * 50))
+    assert judgement.verdict.policy.version == 7

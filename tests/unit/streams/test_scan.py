@@ -96,3 +96,11 @@ def test_an_input_is_never_overwritten(tmp_path):
     result = CliRunner().invoke(app, ["scan", "images", str(tmp_path / "face.png"), "--out", str(tmp_path)])
     assert result.exit_code != 0
     assert (tmp_path / "face.png").read_bytes() == buffer.getvalue()
+
+
+def test_a_file_name_that_is_not_utf8_does_not_end_the_run(tmp_path):
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / b"caf\xe9.png".decode("utf-8", "surrogateescape")).write_bytes(b"no image")
+    code, (line,) = scan("images", str(source), "--out", str(tmp_path / "out"), "--json")
+    assert (code, line["error"]["reason"]) == (1, "unknown_format")

@@ -87,3 +87,14 @@ def test_sasl_and_tls_reach_the_client():
     arguments = client_arguments(settings.kafka)
     assert arguments["sasl_plain_password"] == "p"
     assert arguments["ssl_context"] is not None
+
+
+def test_broken_yaml_and_broken_json_are_configuration_errors(tmp_path, monkeypatch):
+    file = tmp_path / "veilstream.yaml"
+    file.write_text("kafka: {bootstrap_servers: [")
+    with pytest.raises(ConfigurationError, match=r"veilstream\.yaml"):
+        load_settings(file)
+    monkeypatch.setenv("VEILSTREAM_KAFKA", "{hunter2")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
