@@ -290,12 +290,21 @@ def _keyed_operators(policy: FilterPolicy) -> bool:
     return any(isinstance(rule.operator, HashText | PseudonymText) for rule in rules)
 
 
+def never_fires(rule: ImageRule) -> bool:
+    """Whether the rule's `source` keeps findings away that its entities always come by: faces from pixels, say."""
+    return rule.source is not None and any(_source_of(entity) is not rule.source for entity in rule.entities)
+
+
+def _source_of(entity: EntityType) -> FindingSource:
+    return FindingSource.FILE if entity is EntityType.METADATA else FindingSource.PIXELS
+
+
 def check_capabilities(policy: FilterPolicy, capabilities: Capabilities) -> None:
     """Refuse a policy that this process could not keep, as far as the kinds go that it judges.
 
     Raises:
         PolicyError: it holds or uses keyed operators while no key is set, or a rule names an entity type that no
-            installed detector finds.
+            installed detector finds, or a source by which none finds it.
     """
     where = f"policy of tenant {policy.tenant!r}, version {policy.metadata.version}"
     if not capabilities.has_key and (Action.HOLD in policy.actions or _keyed_operators(policy)):
@@ -310,4 +319,11 @@ def check_capabilities(policy: FilterPolicy, capabilities: Capabilities) -> None
             raise PolicyError(
                 f"{where}: no installed detector finds {names} in {kind.value}s; drop the rule or install a detector",
                 reason="detector_missing",
+            )
+    for rule in policy.spec.images.rules if policy.spec.images and ContentKind.IMAGE in capabilities.entities else ():
+        if never_fires(rule):
+            raise PolicyError(
+                f"{where}: a rule asks for `source: {rule.source}`, and no installed detector reports its entities so; "
+                "drop `source`",
+                reason="source_missing",
             )

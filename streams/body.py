@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Protocol
 
+import orjson
+
 from filters.errors import MessageError, RedactionError, UnsupportedMedia
 from filters.records import Content, ContentKind, ImageContent, PromptContent
 from streams.headers import MediaType
@@ -17,6 +19,7 @@ TEXT_FIELD = "prompt"
 """The field name of a prompt that is the whole body."""
 _FIELD = "field:"
 _IMAGE = "image"
+_EVENT_DATA = frozenset({"data", "data_base64"})
 _TENANT = "tenant"
 _REQUEST_ID = "request_id"
 _DATA_URL = re.compile(r"data:([^;,]{0,127})((?:;[^;,]{0,127}){0,8});base64,", re.IGNORECASE)
@@ -197,15 +200,50 @@ def whole_body(kind: ContentKind, data: bytes, media_type: MediaType | None) -> 
     return TextBody(data) if kind is ContentKind.PROMPT else ImageBody(data, media_type)
 
 
+def text_body(kind: ContentKind, data: bytes, media_type: MediaType | None) -> Body:
+    """`whole_body`, but for a prompt that is JSON as well: its reader would find other text in it than was judged.
+
+    A wildcard prompt (`{red|blue} house`) is no JSON, and passes.
+
+    Raises:
+        MessageError: `ambiguous_body`, or not UTF-8.
+    """
+    if kind is ContentKind.PROMPT and _reads_otherwise(data):
+        raise MessageError("declared as text and valid JSON too; pin the envelope", reason="ambiguous_body")
+    return whole_body(kind, data, media_type)
+
+
+def _reads_otherwise(data: bytes) -> bool:
+    text = data.removeprefix(b"\xef\xbb\xbf").strip()
+    if not text.startswith((b"{", b"[", b'"')):
+        return False
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return not isinstance(document, str) or document.encode() != text[1:-1]
+
+
+def is_undeclared_event(data: bytes) -> bool:
+    """Whether a JSON message that nothing marks as a CloudEvent reads as one, with content in its `data`."""
+    if b"specversion" not in data and b"\\" not in data:
+        return False
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(document, dict) and "specversion" in document and not document.keys().isdisjoint(_EVENT_DATA)
+
+
 def open_body(kind: ContentKind, data: bytes, media_type: MediaType | None, pointers: JsonPointers) -> Body:
     """A body by its declared media type, and by its looks where none is declared.
 
     Raises:
-        MessageError: malformed JSON or UTF-8.
+        MessageError: malformed JSON or UTF-8, or a text that is JSON too.
         UnsupportedMedia: a prompt that is neither JSON nor plain text: a form or a page would hide text.
     """
     if is_json(data, media_type):
         return JsonBody(kind, data, pointers)
     if kind is ContentKind.PROMPT and media_type and media_type.name != "text/plain":
         raise UnsupportedMedia("a prompt must be JSON or plain text", reason="media_type")
-    return whole_body(kind, data, media_type)
+    return text_body(kind, data, media_type)

@@ -6,7 +6,7 @@ that is not changed keeps its `id`. Only what the filter depends on is checked; 
 
 from filters.errors import MessageError
 from filters.records import Content, ContentKind
-from streams.body import Body, JsonBody, decode_base64, encode_base64, open_body, whole_body
+from streams.body import Body, JsonBody, decode_base64, encode_base64, open_body, text_body
 from streams.envelope import OpenedEnvelope, changed_media_type, checked_value, header_text
 from streams.headers import Headers, MediaType, parse_media_type
 from streams.json_edit import Edit, JsonDocument
@@ -162,7 +162,7 @@ class StructuredEvent:
             raise MessageError("an image stands in `data_base64`, not in a string of `data`", reason="no_image")
         declared = self._media_type()
         if declared is None or declared.is_json:
-            return whole_body(self._kind, text, declared)
+            return text_body(self._kind, text, declared)
         return open_body(self._kind, text, declared, self._mapping.json_pointers)
 
     def _data_edit(self, data: bytes) -> Edit:

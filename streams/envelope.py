@@ -4,7 +4,7 @@ from typing import Protocol
 
 from filters.errors import MessageError
 from filters.records import Content, ContentKind, ImageContent
-from streams.body import Body, JsonBody, is_json, open_body, whole_body
+from streams.body import Body, JsonBody, is_json, is_undeclared_event, open_body, whole_body
 from streams.headers import Headers, MediaType, parse_media_type
 from streams.mapping import Envelope, MessageMapping
 
@@ -78,6 +78,8 @@ class PlainMessage:
         if not self._value or self._mapping.envelope is Envelope.RAW:
             return None
         if self._mapping.envelope is Envelope.JSON or is_json(self._value, self._declared):
+            if self._mapping.envelope is Envelope.AUTO and is_undeclared_event(self._value):
+                raise MessageError("a CloudEvent that is not declared as one", reason="ambiguous_body")
             return JsonBody(self._kind, self._value, self._mapping.json_pointers, identity=True)
         return None
 
