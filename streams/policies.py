@@ -17,6 +17,7 @@ from filters.policy import (
     PromptRule,
     PseudonymText,
     check_capabilities,
+    never_fires,
 )
 from filters.policy_issues import IssueCode, PolicyIssue
 from filters.policy_source import PolicyDocument
@@ -157,7 +158,7 @@ def _version_issues(document: PolicyDocument, current: FilterPolicy | None) -> t
 
 
 def _offender(policy: FilterPolicy, capabilities: Capabilities, reason: str) -> Path:
-    """The first place in the document that the installation cannot honour, for either reason of the check."""
+    """The first place in the document that the installation cannot honour, by the reason of the check."""
     for kind in ContentKind:
         section = policy.section(kind)
         rules: Sequence[PromptRule | ImageRule] = section.rules if section else ()
@@ -168,6 +169,9 @@ def _offender(policy: FilterPolicy, capabilities: Capabilities, reason: str) -> 
                 missing = [place for place, entity in enumerate(rule.entities) if entity not in found]
                 if missing:
                     return (*path, "entities", missing[0])
+            elif reason == "source_missing":
+                if isinstance(rule, ImageRule) and never_fires(rule):
+                    return (*path, "source")
             elif rule.action is Action.HOLD:
                 return (*path, "action")
             elif isinstance(rule.operator, HashText | PseudonymText):
