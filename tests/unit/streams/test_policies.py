@@ -107,6 +107,14 @@ def test_on_error_hold_without_a_key_is_refused(board, events):
     assert events.told == [("refused", "acme", (IssueCode.NOT_CAPABLE, 6, 13))]
 
 
+def test_a_rule_whose_source_nothing_reads_is_refused_at_the_source(board, events):
+    text = POLICY.format(tenant="acme", version=1, mode="enforce", entity="URL", action="flag", operator="null")
+    rule = "      - {entities: [FACE], source: code, action: redact}\n"
+    (issue,) = board.offer(read_policy(text + rule, "p.yaml"))
+    assert (issue.code, text.count("\n") + 1) == (IssueCode.NOT_CAPABLE, issue.line)
+    assert rule[issue.column - 1 :].startswith("code")
+
+
 def test_without_capabilities_anything_well_formed_is_taken(events):
     board = PolicyBoard(None, events)
     assert board.offer(document(entity="PERSON", action="hold", operator="null")) == ()
