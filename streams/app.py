@@ -24,6 +24,7 @@ from streams.judge import Judge, OutputLimits
 from streams.kafka_client import broker_credentials, client_arguments
 from streams.message import MessageReader
 from streams.metrics import Metrics
+from streams.outlet import AtLeastOnceOutlet, Outlet
 from streams.policies import PolicyBoard
 from streams.policy_files import FolderPolicies
 from streams.policy_log import PolicyLog
@@ -78,11 +79,16 @@ def build_judge(settings: Settings, kind: ContentKind, pipeline: FilterPipeline,
     return Judge(kind, reader, pipeline, settings.topics, keys, limits)
 
 
+def build_outlet(deliverer: Deliverer) -> Outlet:
+    """What the gates write through."""
+    return AtLeastOnceOutlet(deliverer)
+
+
 def build_gate(
     settings: Settings,
     kind: ContentKind,
     judge: Judge,
-    deliverer: Deliverer,
+    outlet: Outlet,
     metrics: Metrics,
     on_fatal: Callable[[DeliveryError], None],
     may_judge: Callable[[], bool],
@@ -98,7 +104,7 @@ def build_gate(
         judge_seconds=settings.delivery.judge_seconds,
         deliver_seconds=settings.delivery.deliver_seconds,
     )
-    gate = Gate(judge, deliverer, limits, metrics.stream(kind.value), on_fatal, may_judge)
+    gate = Gate(judge, outlet, limits, metrics.stream(kind.value), on_fatal, may_judge)
     metrics.watch_stream(kind.value, lambda: gate.open_records, lambda: gate.oldest_age)
     return gate
 

@@ -13,9 +13,9 @@ from typing import Protocol
 
 from filters.errors import DeliveryError, DetectionError, DetectorTimeout, InferenceError
 from streams.acks import AckLedger, Delivery
-from streams.emit import Deliverer
 from streams.judge import Judgement
 from streams.message import RawMessage
+from streams.outlet import Outlet
 
 EXIT_DELIVERY_FAILED = 70
 """EX_SOFTWARE of sysexits.h; an orchestrator restarts the process and the input is replayed."""
@@ -68,7 +68,7 @@ class Gate:
 
     Args:
         judge: runs in a thread of the gate's own pool.
-        deliverer: makes outputs durable.
+        outlet: makes outputs durable.
         limits: sizes and deadlines.
         observer: metrics.
         on_fatal: called when an output cannot be delivered; must end the process.
@@ -78,7 +78,7 @@ class Gate:
     def __init__(
         self,
         judge: BatchJudge,
-        deliverer: Deliverer,
+        outlet: Outlet,
         limits: GateLimits,
         observer: GateObserver,
         on_fatal: Callable[[DeliveryError], None],
@@ -86,7 +86,7 @@ class Gate:
     ) -> None:
         self._may_judge = may_judge
         self._judge = judge
-        self._deliverer = deliverer
+        self._outlet = outlet
         self._limits = limits
         self._observer = observer
         self._on_fatal = on_fatal
@@ -108,7 +108,11 @@ class Gate:
         if not self.open_records:
             self._progress = time.monotonic()
         self._ledger.open(delivery)
-        await self._queue.put(delivery)
+        if await self._outlet.admit(delivery):
+            await self._queue.put(delivery)
+        else:
+            self._ledger.close(delivery)
+            await self._give_back(_size(delivery))
 
     async def run(self) -> None:
         """Form batches and pass them through, until cancelled."""
@@ -180,8 +184,9 @@ class Gate:
         self, batch: Sequence[Delivery], previous: Awaitable[None], released: asyncio.Future[None]
     ) -> None:
         deadline = time.monotonic() + self._limits.judge_seconds
-        judgements = await self._judge_within([delivery.raw for delivery in batch], deadline)
-        await self._deliver(judgements, previous)
+        raws = [delivery.raw for delivery in batch]
+        judgements = await self._judge_within(raws, deadline)
+        await self._outlet.send(list(zip(raws, judgements, strict=True)), previous, self._limits.deliver_seconds)
         now = time.time()
         for delivery, judgement in zip(batch, judgements, strict=True):
             stamp = delivery.raw.timestamp_ms
@@ -190,16 +195,12 @@ class Gate:
         self._progress = time.monotonic()
         released.set_result(None)
         self._slots.release()
-        async with self._room:
-            self._taken_bytes -= sum(_size(delivery) for delivery in batch)
-            self._room.notify_all()
+        await self._give_back(sum(_size(delivery) for delivery in batch))
 
-    async def _deliver(self, judgements: Sequence[Judgement], previous: Awaitable[None]) -> None:
-        """Verdicts first; then, when the batch before is out, the content: each key keeps its order."""
-        seconds = self._limits.deliver_seconds
-        await self._deliverer.deliver([judgement.audit for judgement in judgements], seconds)
-        await previous
-        await self._deliverer.deliver([output for judgement in judgements for output in judgement.outputs], seconds)
+    async def _give_back(self, size: int) -> None:
+        async with self._room:
+            self._taken_bytes -= size
+            self._room.notify_all()
 
     async def _judge_within(self, raws: Sequence[RawMessage], deadline: float) -> list[Judgement]:
         """Judge; on an error or a hang, bisect until the record that causes it stands alone."""

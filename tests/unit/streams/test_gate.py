@@ -14,6 +14,7 @@ from streams.emit import OutputRecord
 from streams.gate import Gate, GateLimits
 from streams.judge import Judgement
 from streams.message import RawMessage
+from streams.outlet import AtLeastOnceOutlet
 from tests.fakes import FakeDelivery, MemoryDeliverer
 
 LIMITS = GateLimits(batch_records=8, batch_bytes=1 << 20, linger_seconds=0.005, queue_records=16, judge_seconds=2.0)
@@ -72,12 +73,13 @@ class Observer:
 class Rig:
     """A running gate with fakes around it."""
 
-    def __init__(self, before=lambda _: None, limits=LIMITS, deliverer=None, may_judge=lambda: True):
+    def __init__(self, before=lambda _: None, limits=LIMITS, deliverer=None, may_judge=lambda: True, outlet=None):
         self.deliverer = deliverer or MemoryDeliverer()
         self.observer = Observer()
         self.fatal = []
         self.acks = []
-        self.gate = Gate(Judging(before), self.deliverer, limits, self.observer, self.fatal.append, may_judge)
+        outlet = outlet or AtLeastOnceOutlet(self.deliverer)
+        self.gate = Gate(Judging(before), outlet, limits, self.observer, self.fatal.append, may_judge)
 
     async def __aenter__(self):
         self.task = asyncio.create_task(self.gate.run())
@@ -262,3 +264,23 @@ async def test_batches_form_up_to_their_limits():
 @pytest.mark.parametrize("error", [InferenceError("x"), DetectorTimeout("x")])
 def test_errors_that_the_gate_passes_on_are_the_trees(error):
     assert judgement(raw(0), error).verdict.failure.code == error.code
+
+
+class KnowingOutlet(AtLeastOnceOutlet):
+    """Knows that the outputs of the first records are durable."""
+
+    def __init__(self, deliverer, known):
+        super().__init__(deliverer)
+        self.known = known
+
+    async def admit(self, delivery):
+        return delivery.raw.offset >= self.known
+
+
+async def test_what_the_outlet_does_not_admit_is_acked_in_its_turn_and_not_judged_again():
+    deliverer = MemoryDeliverer()
+    async with Rig(deliverer=deliverer, outlet=KnowingOutlet(deliverer, known=5), limits=LIMITS) as rig:
+        await rig.submit(*(raw(offset) for offset in range(8)))
+        await rig.settled(8)
+    assert rig.acks == [(0, offset) for offset in range(8)]
+    assert [record.value for record in deliverer.records if record.topic == "released"] == [b"0:5", b"0:6", b"0:7"]
