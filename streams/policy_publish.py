@@ -11,7 +11,8 @@ from aiokafka.errors import KafkaError
 from filters.errors import DeliveryError
 from filters.policy_issues import PolicyDocumentError, PolicyIssue
 from filters.policy_source import PolicyDocument, read_policy
-from streams.policy_topic import REQUEST_MS, read_topic
+from streams.policy_topic import read_topic
+from streams.topic_reader import REQUEST_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,21 +6,17 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from filters.errors import ConfigurationError
 from filters.policy_issues import IssueCode, Place, PolicyDocumentError, PolicyIssue
 from filters.policy_source import decode_policy, read_policy
 from streams.policies import PolicyBoard, PolicyListener, is_tenant_name
+from streams.topic_reader import RETRY_SECONDS, TopicReader
 
-FETCH_WAIT_MS: Final = 100
-"""A broker answers as soon as there is a record; this bounds what a broker that does not (the embedded one) adds."""
-REQUEST_MS: Final = 5_000
-"""How long a request may take; while brokers are away, a probe takes as long."""
 PROBE_SECONDS: Final = 1.0
 """How often the end of the topic is asked for, which is what `fresh` rests on."""
-RETRY_SECONDS: Final = 0.3
 
 
 class TopicPolicies:
@@ -45,15 +41,12 @@ class TopicPolicies:
         max_stale_seconds: float = 60.0,
         metadata_seconds: float = 30.0,
     ) -> None:
-        self._client = client
         self._topic = topic
         self._board = board
         self._max_stale = max_stale_seconds
-        self._metadata_ms = round(metadata_seconds * 1000)
-        self._consumer: AIOKafkaConsumer | None = None
+        self._reader = TopicReader(client, topic, metadata_seconds=metadata_seconds)
         self._task: asyncio.Task[None] | None = None
         self._current_at = float("-inf")
-        self._obstacle = "broker_unreachable"
 
     @property
     def stale_seconds(self) -> float:
@@ -79,20 +72,21 @@ class TopicPolicies:
         """
         try:
             async with asyncio.timeout(within_seconds):
-                self._consumer = await self._connected()
-                await self._assign_all(self._consumer)
-                await self._catch_up(self._consumer)
+                await self._reader.open()
+                while not await self._probe():
+                    await self._read()
         except TimeoutError:
             await self.stop()
+            obstacle = self._reader.obstacle
             raise ConfigurationError(
                 f"the policies topic {self._topic!r} could not be read to its end within {within_seconds} s: "
-                f"{self._obstacle.replace('_', ' ')}",
-                reason=self._obstacle,
+                f"{obstacle.replace('_', ' ')}",
+                reason=obstacle,
             ) from None
         except BaseException:
             await self.stop()
             raise
-        self._task = asyncio.create_task(self._follow(self._consumer))
+        self._task = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
         """Leave the broker; what is in force stays."""
@@ -100,93 +94,31 @@ class TopicPolicies:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        if self._consumer is not None:
-            await self._consumer.stop()
-            self._consumer = None
+        await self._reader.close()
 
-    async def _connected(self) -> AIOKafkaConsumer:
-        while True:
-            consumer = AIOKafkaConsumer(
-                **self._client,
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                fetch_max_wait_ms=FETCH_WAIT_MS,
-                request_timeout_ms=REQUEST_MS,
-                metadata_max_age_ms=self._metadata_ms,
-            )
-            try:
-                await consumer.start()
-            except KafkaError:
-                await consumer.stop()
-                await asyncio.sleep(RETRY_SECONDS)
-            except BaseException:
-                await consumer.stop()
-                raise
-            else:
-                return consumer
-
-    async def _assign_all(self, consumer: AIOKafkaConsumer) -> None:
-        """Assign all partitions by hand: a subscription would start over whenever their number changes."""
-        while True:
-            with contextlib.suppress(KafkaError):
-                # Asked for by name, a missing topic would be created on many brokers, and not as a compacted one.
-                if self._topic in await consumer.topics():
-                    break
-                self._obstacle = "topic_missing"
-            await asyncio.sleep(RETRY_SECONDS)
-        self._obstacle = "catching_up"
-        consumer.assign([TopicPartition(self._topic, 0)])
-        while not consumer.partitions_for_topic(self._topic):  # noqa: ASYNC110  aiokafka announces no metadata
-            await asyncio.sleep(RETRY_SECONDS / 10)
-        await self._take_new_partitions(consumer)
-
-    async def _take_new_partitions(self, consumer: AIOKafkaConsumer) -> None:
-        known = consumer.assignment()
-        partitions = {
-            TopicPartition(self._topic, number) for number in consumer.partitions_for_topic(self._topic) or ()
-        }
-        if partitions <= known:
-            return
-        positions = {partition: await consumer.position(partition) for partition in known}
-        consumer.assign(list(known | partitions))
-        for partition, position in positions.items():
-            consumer.seek(partition, position)
-
-    async def _catch_up(self, consumer: AIOKafkaConsumer) -> None:
-        while not await self._probe(consumer):
-            await self._read(consumer)
-
-    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+    async def _follow(self) -> None:
         """Read for ever. When brokers go, keep what is in force, and grow stale until they are back."""
         probed_at = time.monotonic()
         while True:
             try:
-                await self._read(consumer)
+                await self._read()
                 if time.monotonic() - probed_at >= PROBE_SECONDS:
-                    await self._take_new_partitions(consumer)
-                    await self._probe(consumer)
+                    await self._reader.take_new_partitions()
+                    await self._probe()
                     probed_at = time.monotonic()
             except KafkaError:
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _probe(self, consumer: AIOKafkaConsumer) -> bool:
+    async def _probe(self) -> bool:
         """Whether all that was on the topic when the probe began has been read."""
         began = time.monotonic()
-        try:
-            ends = await consumer.end_offsets(list(consumer.assignment()))
-            current = [await consumer.position(partition) >= end for partition, end in ends.items()]
-        except KafkaError:
-            return False
-        if not all(current):
+        if not await self._reader.at_end():
             return False
         self._current_at = began
         return True
 
-    async def _read(self, consumer: AIOKafkaConsumer) -> None:
-        batches: Mapping[TopicPartition, list[ConsumerRecord]] = await consumer.getmany(timeout_ms=FETCH_WAIT_MS)
-        records = [record for batch in batches.values() for record in batch]
-        if records:
+    async def _read(self) -> None:
+        if records := await self._reader.read():
             # Reading YAML takes milliseconds a policy: not on the loop that acknowledges records.
             await asyncio.to_thread(self._apply, records)
 
