@@ -1,0 +1,157 @@
+"""Input topics that change, or have gaps: more partitions, compaction, transactions that committed or did not."""
+
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from confluent_kafka import Message, Producer
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    ResourceType,
+)
+
+from tests.faults.conftest import Breakable, MakeHouse, Record
+from tests.faults.trial import NEVER, trial
+from tests.support.house import PARTITIONS, House
+from tests.support.kafka_io import drain_topic, unique
+from tests.support.material import Case, prompt_cases
+from tests.support.oracle import Input, send
+from tests.support.steady_load import SteadyLoad
+from tests.support.tenants import POLICIES
+
+TENANTS = tuple(POLICIES)
+
+
+@pytest.mark.timeout(150)
+def test_partitions_are_added_under_load(
+    breakable: Breakable, houses: MakeHouse, rng: random.Random, seed: int, record: Record
+):
+    """What lands on new partitions is judged too, within the time that metadata may be old."""
+    house = houses(breakable)
+    cases = prompt_cases(600, seed=rng.randrange(10**6), tenants=TENANTS)
+    middle = rng.randint(200, 400)
+    before = SteadyLoad(house.bootstrap, house.topics, cases[:middle], 100)
+    with trial(house, lambda: before.written, {"KAFKA__METADATA_SECONDS": "1"}) as running:
+        with before:
+            before.wait_for(0.9)
+            add_partitions(house, 2 * PARTITIONS)
+            first = before.finish()
+        with SteadyLoad(house.bootstrap, house.topics, cases[middle:], 100) as after:
+            inputs = [*first, *after.finish()]
+        judged = running.judge(inputs)
+    record(judged.row("partitions added to the input", "one", seed))
+    assert {given.place[1] for given in inputs} == set(range(2 * PARTITIONS))
+    judged.holds(exits=NEVER)
+
+
+def add_partitions(house: House, wanted: int) -> None:
+    """Let the prompts have that many."""
+    admin = AdminClient({"bootstrap.servers": house.bootstrap})
+    (future,) = admin.create_partitions([NewPartitions(house.topics.prompts, wanted)]).values()
+    future.result(timeout=20)
+    time.sleep(0.5)
+
+
+@pytest.mark.timeout(150)
+def test_transactions_leave_markers_and_aborted_records(
+    breakable: Breakable, houses: MakeHouse, rng: random.Random, seed: int, record: Record
+):
+    """Aborted records were never sent: no verdict. Markers are gaps: committed offsets get past them."""
+    house = houses(breakable)
+    written: list[Input] = []
+    with trial(house, lambda: tuple(written)) as running:
+        write_transactions(house, prompt_cases(300, seed=rng.randrange(10**6), tenants=TENANTS), rng, written)
+        judged = running.judge(written)
+    record(judged.row("transactions on the input, a third aborted", "one", seed))
+    judged.holds(exits=NEVER)
+
+
+def write_transactions(house: House, cases: Sequence[Case], rng: random.Random, written: list[Input]) -> None:
+    """One to five records a transaction, on any partition, one partition having nothing but single ones."""
+    producer = Producer(
+        {"bootstrap.servers": house.bootstrap, "transactional.id": unique("platform"), "linger.ms": 0, "log_level": 2}
+    )
+    producer.init_transactions(20)
+    left = list(cases)
+    while left:
+        single = rng.random() < 0.4
+        batch, left = (left[:1], left[1:]) if single else (left[: (count := rng.randint(1, 5))], left[count:])
+        taken: list[Input] = []
+        producer.begin_transaction()
+        for case in batch:
+            producer.produce(
+                house.topics.prompts,
+                case.value,
+                case.key,
+                partition=0 if single else rng.randrange(1, PARTITIONS),
+                headers=list(case.headers),
+                on_delivery=lambda _, message, case=case, taken=taken: taken.append(_input(case, message)),
+            )
+        if rng.random() < 1 / 3:
+            producer.flush(20)
+            producer.abort_transaction(20)
+        else:
+            producer.commit_transaction(20)
+            written += taken
+
+
+def _input(case: Case, message: Message) -> Input:
+    return Input((message.topic(), message.partition(), message.offset()), case)
+
+
+@pytest.mark.timeout(150)
+def test_a_compacted_input_has_gaps(
+    breakable: Breakable, houses: MakeHouse, rng: random.Random, seed: int, record: Record
+):
+    """What compaction left is judged once, and committed offsets get past what it took."""
+    house = houses(breakable)
+    compact(house)
+    cases = prompt_cases(1000, seed=rng.randrange(10**6), tenants=TENANTS)
+    written = send(house.bootstrap, house.topics, [one_of_few_keys(case, rng) for case in cases])
+    inputs = wait_for_gaps(house, written)
+    with trial(house, lambda: inputs) as running:
+        judged = running.judge(inputs)
+    record(judged.row("compacted input", "one", seed))
+    judged.holds(exits=NEVER)
+
+
+def compact(house: House) -> None:
+    """Let the broker compact the prompts, and soon."""
+    wanted = {
+        "cleanup.policy": "compact",
+        "min.cleanable.dirty.ratio": "0.01",
+        "max.compaction.lag.ms": "500",
+        "segment.bytes": str(1024 * 1024),
+        "segment.ms": "500",
+    }
+    entries = [ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in wanted.items()]
+    resource = ConfigResource(ResourceType.TOPIC, house.topics.prompts, incremental_configs=entries)
+    (future,) = AdminClient({"bootstrap.servers": house.bootstrap}).incremental_alter_configs([resource]).values()
+    future.result(timeout=20)
+
+
+def one_of_few_keys(case: Case, rng: random.Random) -> Case:
+    """The case under a key that others have too."""
+    return replace(case, key=f"user-{rng.randrange(100)}".encode())
+
+
+def wait_for_gaps(house: House, written: Sequence[Input], timeout: float = 40.0) -> list[Input]:
+    """Wait until compaction has taken most records and takes no more; what is left."""
+    deadline = time.monotonic() + timeout
+    left: list[tuple[int, int]] = []
+    while True:
+        before, left = (
+            left,
+            [(each.partition, each.offset) for each in drain_topic(house.bootstrap, house.topics.prompts)],
+        )
+        if len(left) < len(written) // 2 and left == before:
+            return [given for given in written if given.place[1:] in set(left)]
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{len(left)} of {len(written)} records are left after {timeout} s: no compaction")
+        time.sleep(1.5)
