@@ -2,33 +2,23 @@
 
 import random
 import time
-from collections.abc import Callable
 
 import pytest
+from confluent_kafka import ElectionType
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
-    ElectionType,
     ResourceType,
 )
 
 from tests.faults.conftest import MakeHouse, Record
-from tests.faults.trial import loaded_trial
+from tests.faults.trial import loaded_trial, wait_for
 from tests.support.cluster import KafkaCluster
 from tests.support.house import PARTITIONS, House
 
 THREE = "three"
-
-
-def wait_for(condition: Callable[[], bool], what: str, timeout: float = 20.0) -> None:
-    """Raises TimeoutError where it does not come about."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not within {timeout} s")
-        time.sleep(0.1)
 
 
 def wait_until_whole(cluster: KafkaCluster, house: House) -> None:

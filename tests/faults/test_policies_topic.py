@@ -103,7 +103,7 @@ def test_policies_are_unreadable_at_the_start(
     house = houses(breakable)
     inputs = send(house.bootstrap, house.topics, prompt_cases(300, seed=rng.randrange(10**6), tenants=tuple(POLICIES)))
     with unreadable(house.bootstrap, house.topics.policies):
-        supervisor = stack.enter_context(Supervisor(started(house, {"POLICIES__CATCH_UP_SECONDS": "3"})))
+        supervisor = stack.enter_context(Supervisor(lambda: started(house, {"POLICIES__CATCH_UP_SECONDS": "3"})))
         meanwhile = outputs_within(house, 10)
     with SecondReader(house.bootstrap, house.topics, prompt_group(house), lambda: inputs) as reader:
         judged = Trial(house, supervisor, reader, lambda: inputs).judge(inputs)

@@ -68,6 +68,19 @@ def wait_committed(house: House, inputs: Sequence[Input], timeout: float = COMMI
         time.sleep(0.1)
 
 
+def wait_for(condition: Callable[[], bool], what: str, timeout: float = 20.0) -> None:
+    """Wait until something comes about.
+
+    Raises:
+        TimeoutError: it does not.
+    """
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {timeout} s")
+        time.sleep(0.1)
+
+
 @dataclass(frozen=True)
 class Judged:
     """What became of a trial."""
@@ -108,7 +121,8 @@ class Trial:
         oracle = self.house.oracle()
         settled = oracle.settled(inputs, timeout)
         uncommitted = wait_committed(self.house, inputs)
-        last_exit = self.supervisor.terminate()
+        self.supervisor.worker.wait_ready()
+        last_exit = self.supervisor.stop()
         self.reader.stop()
         return Judged(
             report=oracle.report(inputs),
@@ -129,7 +143,8 @@ def trial(
 ) -> Iterator[Trial]:
     """A worker that is ready, supervised, with a second reader; all end with the block."""
     with ExitStack() as stack:
-        supervisor = stack.enter_context(Supervisor(started(house, settings).wait_ready()))
+        supervisor = stack.enter_context(Supervisor(lambda: started(house, settings)))
+        supervisor.worker.wait_ready()
         reader = SecondReader(house.bootstrap, house.topics, prompt_group(house), written)
         yield Trial(house, supervisor, stack.enter_context(reader), written)
 
@@ -139,8 +154,8 @@ def loaded_trial(
     house: House,
     rng: random.Random,
     settings: Mapping[str, str] = MappingProxyType({}),
-    prompts: int = 600,
-    per_second: float = 60,
+    prompts: int = 400,
+    per_second: float = 50,
 ) -> Iterator[tuple[Trial, SteadyLoad]]:
     """A trial under a steady load of prompts of all tenants."""
     cases = prompt_cases(prompts, seed=rng.randrange(10**6), tenants=tuple(POLICIES))

@@ -27,6 +27,7 @@ class Proxy:
         self._flowing.set()
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
+        self._forgotten: set[socket.socket] = set()
         self._thread = threading.Thread(target=self._accept, name="proxy", daemon=True)
         self.bootstrap_servers = f"127.0.0.1:{port}"
 
@@ -42,7 +43,8 @@ class Proxy:
     def forget(self) -> None:
         """What is open now stays open and silent for good, as when a firewall lost its state; new connections work."""
         with self._lock:
-            self._open.clear()  # the pumps see that their connection is not known any more
+            self._forgotten |= self._open
+            self._open.clear()
 
     def delay(self, seconds: float) -> None:
         """Each piece of data takes so much longer, in each direction."""
@@ -78,8 +80,8 @@ class Proxy:
             while data := source.recv(_CHUNK):
                 time.sleep(self._delay)
                 self._flowing.wait()
-                if source not in self._open:
-                    return  # forgotten: the sockets stay as they are
+                if source in self._forgotten:
+                    return
                 sink.sendall(data)
         for end in (source, sink):
             with self._lock:
@@ -88,7 +90,8 @@ class Proxy:
 
     def _reset_all(self) -> None:
         with self._lock:
-            ends = list(self._open)
+            ends = self._open | self._forgotten
+            self._forgotten.clear()
         for end in ends:
             _reset(end)
 

@@ -1,51 +1,46 @@
-"""Starts a worker again whenever it ends, as an orchestrator would."""
+"""What an orchestrator does: start a worker again whenever it ends, whatever it ended with."""
 
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from tests.support.worker import STOP_SECONDS, WorkerProcess
+from tests.support.worker import WorkerProcess
 
-_POLL_SECONDS = 0.05
-BACK_OFF_SECONDS = 0.3
-"""Between an end and the next start."""
+_LOOK_SECONDS = 0.05
 
 
 class Supervisor:
-    """Watches one worker from a thread.
+    """Keeps one worker running, in a thread.
 
     Args:
-        worker: started already.
+        start: gives a started worker.
+        most_starts: beyond, the supervisor gives up: a test must not go on for ever.
     """
 
-    def __init__(self, worker: WorkerProcess) -> None:
-        self.worker = worker
+    def __init__(self, start: Callable[[], WorkerProcess], most_starts: int = 12) -> None:
+        self._start = start
+        self._most_starts = most_starts
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.worker = start()
         self.exits: list[int] = []
-        """Exit codes so far; negative ones are signals."""
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+        """Exit codes in order; a signal's number with a minus."""
 
     def _watch(self) -> None:
-        while not self._stopping.wait(_POLL_SECONDS):
-            if not self.worker.running:
-                self.exits.append(self.worker.process.returncode)
-                self._stopping.wait(BACK_OFF_SECONDS)
-                self.worker.start()
+        while not self._done.wait(_LOOK_SECONDS):
+            if self.worker.running:
+                continue
+            self.exits.append(self.worker.process.returncode)
+            if len(self.exits) >= self._most_starts:
+                return
+            self.worker = self._start()
 
-    def terminate(self, timeout: float = STOP_SECONDS) -> int:
-        """Watch no longer, and send SIGTERM when the worker is ready; its exit code.
-
-        Raises:
-            RuntimeError: it does not become ready.
-            subprocess.TimeoutExpired: it drains for longer than `timeout` seconds.
-        """
-        self.stop()
-        return self.worker.wait_ready().terminate(timeout)
-
-    def stop(self) -> None:
-        """Watch no longer; the worker goes on. May be called twice."""
-        self._stopping.set()
-        self._thread.join()
+    def stop(self, timeout: float = 60.0) -> int:
+        """End the watch, then the worker, in order; its exit code."""
+        self._done.set()
+        self._thread.join(10)
+        return self.worker.terminate(timeout) if self.worker.running else self.worker.process.returncode
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -54,4 +49,7 @@ class Supervisor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        self._done.set()
+        self._thread.join(10)
+        if self.worker.running:
+            self.worker.kill()
