@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 
@@ -84,6 +85,10 @@ class Report:
     """Inputs that were answered without a detector, because processes ended while they judged them."""
     duplicates: int
     """Outputs beyond the first of an input: verdicts and content."""
+    verdicts: int
+    """Inputs that have one."""
+    longest_stall: float
+    """The longest time between a new verdict and the next one, in seconds."""
 
     @property
     def problems(self) -> dict[str, tuple[str, ...]]:
@@ -173,6 +178,8 @@ class Oracle:
             held=self._sources_on(self._topics.held),
             given_up=sum(self._is_given_up(source) for source in by_source),
             duplicates=sum(len(records) - 1 for by in (self._verdicts, self._content) for records in by.values()),
+            verdicts=len(self._verdicts.keys() & by_source.keys()),
+            longest_stall=self._longest_stall(),
         )
 
     def _take_in(self) -> None:
@@ -197,11 +204,14 @@ class Oracle:
 
     def _is_hasty(self, source: str) -> bool:
         verdicts, content = self._verdicts.get(source, ()), self._content.get(source, ())
-        times = [
-            min((self._tail.times[each.topic, each.partition, each.offset] for each in records), default=0)
-            for records in (verdicts, content)
-        ]
-        return bool(content) and times[1] < times[0]
+        return bool(content) and self._first_time(content) < self._first_time(verdicts)
+
+    def _first_time(self, records: Sequence[Incoming]) -> int:
+        return min((self._tail.times[each.topic, each.partition, each.offset] for each in records), default=0)
+
+    def _longest_stall(self) -> float:
+        times = sorted(self._first_time(records) for records in self._verdicts.values())
+        return max((later - sooner for sooner, later in pairwise(times)), default=0) / 1000
 
     def _sources_on(self, topic: str) -> int:
         return sum(any(record.topic == topic for record in records) for records in self._content.values())
