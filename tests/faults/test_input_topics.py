@@ -26,6 +26,7 @@ from tests.support.steady_load import SteadyLoad
 from tests.support.tenants import POLICIES
 
 TENANTS = tuple(POLICIES)
+SEGMENT_SECONDS = 0.5
 
 
 @pytest.mark.timeout(150)
@@ -113,7 +114,11 @@ def test_a_compacted_input_has_gaps(
     house = houses(breakable)
     compact(house)
     cases = prompt_cases(1000, seed=rng.randrange(10**6), tenants=TENANTS)
-    written = send(house.bootstrap, house.topics, [one_of_few_keys(case, rng) for case in cases])
+    written: list[Input] = []
+    for start in range(0, len(cases), 200):
+        part = [one_of_few_keys(case, rng) for case in cases[start : start + 200]]
+        written += send(house.bootstrap, house.topics, part)
+        time.sleep(1.2 * SEGMENT_SECONDS)  # what is in the newest segment is not compacted
     inputs = wait_for_gaps(house, written)
     with trial(house, lambda: inputs) as running:
         judged = running.judge(inputs)
@@ -126,13 +131,14 @@ def compact(house: House) -> None:
     wanted = {
         "cleanup.policy": "compact",
         "min.cleanable.dirty.ratio": "0.01",
-        "max.compaction.lag.ms": "500",
+        "max.compaction.lag.ms": str(round(1000 * SEGMENT_SECONDS)),
         "segment.bytes": str(1024 * 1024),
-        "segment.ms": "500",
+        "segment.ms": str(round(1000 * SEGMENT_SECONDS)),
     }
     entries = [ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in wanted.items()]
     resource = ConfigResource(ResourceType.TOPIC, house.topics.prompts, incremental_configs=entries)
-    (future,) = AdminClient({"bootstrap.servers": house.bootstrap}).incremental_alter_configs([resource]).values()
+    admin = AdminClient({"bootstrap.servers": house.bootstrap})  # answers come while it lives
+    (future,) = admin.incremental_alter_configs([resource]).values()
     future.result(timeout=20)
 
 
