@@ -107,7 +107,16 @@ def test_a_storm_of_errors_is_survived(
     judged.holds(exits=NEVER)
 
 
-STRIKES: Mapping[str, Answers] = {"write": (ApiKey.PRODUCE, FATAL), "commit": (ApiKey.OFFSET_COMMIT, REFUSED_COMMIT)}
+def wait_for_commits(running: Trial, rng: random.Random, least: float, most: float) -> None:
+    """Wait until a random share of the prompts is committed: the worker is in the middle of its work."""
+    wanted = PROMPTS * rng.uniform(least, most)
+    wait_for(lambda: sum(running.reader.committed.values()) >= wanted, f"{wanted:.0f} prompts committed", 40)
+
+
+STRIKES: Mapping[str, tuple[Answers, int]] = {
+    "write": ((ApiKey.PRODUCE, FATAL), 2),
+    "commit": ((ApiKey.OFFSET_COMMIT, REFUSED_COMMIT), 1),
+}
 
 
 @pytest.mark.timeout(150)
@@ -115,20 +124,20 @@ STRIKES: Mapping[str, Answers] = {"write": (ApiKey.PRODUCE, FATAL), "commit": (A
 def test_a_refusal_for_good_ends_the_worker(
     name: str, mock_broker: EmbeddedBroker, mock_house: House, rng: random.Random, seed: int, record: Record
 ):
-    """Twice: it ends with code 70 without acknowledging, and the next one goes on from what was committed."""
+    """It ends with code 70 without acknowledging, and the next one goes on from what was committed."""
     cluster = mock_broker.cluster
-    api, errors = STRIKES[name]
+    (api, errors), times = STRIKES[name]
     with mock_trial(mock_house, cluster, rng) as (running, inputs):
         exits = running.supervisor.exits
-        for number, error in enumerate(rng.sample(errors, 2), 1):
-            time.sleep(rng.uniform(0.1, 0.3))
+        for number, error in enumerate(rng.sample(errors, times), 1):
+            wait_for_commits(running, rng, 0.3 * number - 0.25, 0.3 * number)
             cluster.fail_requests(api, [error])
             wait_for(lambda number=number: len(exits) == number, f"an exit after error {error}")
         cluster.set_round_trip(1, 0)
         judged = running.judge(inputs)
-    record(judged.row(f"{name} refused for good, twice", MOCK, seed))
+    record(judged.row(f"{name} refused for good", MOCK, seed))
     judged.holds()
-    assert judged.exits == (DELIVERY_FAILED,) * 2
+    assert judged.exits == (DELIVERY_FAILED,) * times
 
 
 @pytest.mark.timeout(150)
@@ -138,7 +147,7 @@ def test_writes_hang_past_the_deadline(
     """A broker that takes writes and does not answer: the worker ends within the deadline, without acknowledging."""
     cluster = mock_broker.cluster
     with mock_trial(mock_house, cluster, rng, {"DELIVERY__DELIVER_SECONDS": str(DELIVER_SECONDS)}) as (running, inputs):
-        time.sleep(rng.uniform(0.2, 1))
+        wait_for_commits(running, rng, 0.05, 0.4)
         cluster.set_round_trip(1, 3 * DELIVER_SECONDS)
         began = time.monotonic()
         while not running.supervisor.exits and time.monotonic() - began < 3 * DELIVER_SECONDS:
