@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from confluent_kafka import KafkaError
@@ -11,7 +12,7 @@ from confluent_kafka import KafkaError
 from streams.embedded_broker import EmbeddedBroker
 from streams.librdkafka import ApiKey, MockCluster
 from tests.faults.conftest import MakeHouse, Record
-from tests.faults.trial import DELIVERY_FAILED, NEVER, Trial, trial, wait_for
+from tests.faults.trial import DELIVERY_FAILED, NEVER, Trial, started, trial, wait_for
 from tests.support.house import PARTITIONS, House
 from tests.support.material import prompt_cases
 from tests.support.oracle import Input, output_topics, send
@@ -193,3 +194,23 @@ def test_leaders_move_all_the_time(houses: MakeHouse, rng: random.Random, seed: 
             judged = running.judge(inputs)
         record(judged.row("leaders move at random", "mock, three", seed))
         judged.holds()
+
+
+@pytest.mark.timeout(120)
+def test_an_end_whose_last_commit_is_refused_is_not_clean(
+    mock_broker: EmbeddedBroker, mock_house: House, rng: random.Random, seed: int, record: Record
+):
+    """SIGTERM: everything is out and nothing is committed, which code 0 would deny; the next worker repeats it."""
+    house, cluster = mock_house, mock_broker.cluster
+    inputs = send(house.bootstrap, house.topics, prompt_cases(60, seed=rng.randrange(10**6), tenants=tuple(POLICIES)))
+    oracle = house.oracle()
+    first = started(house, {"KAFKA__COMMIT_INTERVAL_SECONDS": "120"}).wait_ready()
+    assert oracle.settled(inputs, timeout=30)
+    cluster.fail_requests(ApiKey.OFFSET_COMMIT, [rng.choice(REFUSED_COMMIT)])
+    first_exit = first.terminate()
+    with trial(house, lambda: inputs) as running:
+        judged = running.judge(inputs)
+    record(replace(judged, exits=(first_exit,)).row("last commit refused", MOCK, seed))
+    assert first_exit == DELIVERY_FAILED
+    judged.holds(exits=NEVER)
+    assert judged.report.duplicates == 2 * len(inputs)
