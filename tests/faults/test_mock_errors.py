@@ -21,8 +21,9 @@ from tests.support.tenants import POLICIES
 MOCK = "mock"
 PROMPTS = 500
 ROUND_TRIP_SECONDS = 0.03
-SLOW: Mapping[str, str] = {"PROMPTS__BATCH_RECORDS": "4"}
-"""With that round trip, a worker needs some seconds for all prompts: the faults come in between."""
+SLOW: Mapping[str, str] = {"PROMPTS__BATCH_RECORDS": "4", "KAFKA__SESSION_TIMEOUT_SECONDS": "4"}
+"""With that round trip, a worker needs some seconds for all prompts: the faults come in between. The mock lets whoever
+is started again wait for the session of its predecessor."""
 DELIVER_SECONDS = 4
 
 Answers = tuple[ApiKey, tuple[int, ...]]
