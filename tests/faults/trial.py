@@ -114,7 +114,6 @@ class Trial:
     house: House
     supervisor: Supervisor
     reader: SecondReader
-    written: Callable[[], Sequence[Input]]
 
     def judge(self, inputs: Sequence[Input], timeout: float = SETTLE_SECONDS) -> Judged:
         """Wait until all is out and committed, stop the worker in order, and ask the oracle."""
@@ -146,7 +145,7 @@ def trial(
         supervisor = stack.enter_context(Supervisor(lambda: started(house, settings)))
         supervisor.worker.wait_ready()
         reader = SecondReader(house.bootstrap, house.topics, prompt_group(house), written)
-        yield Trial(house, supervisor, stack.enter_context(reader), written)
+        yield Trial(house, supervisor, stack.enter_context(reader))
 
 
 @contextmanager
