@@ -39,7 +39,6 @@ class SecondReader:
         self._audits = topics.verdicts
         self._written = written
         self._consumer = _consumer(bootstrap, group)
-        self._ends: dict[Place, int] = {}
         self._next: dict[Place, int] = {}
         self._audited: set[str] = set()
         self._answered: set[str] = set()
