@@ -31,7 +31,6 @@ from streams.policy_files import FolderPolicies
 from streams.policy_log import PolicyLog
 from streams.policy_topic import TopicPolicies
 from streams.settings import Settings
-from streams.transport import read_committed
 
 _LEAST_QUEUE_BYTES = 32 * 1024 * 1024
 
@@ -185,7 +184,7 @@ def build_faust_app(settings: Settings, kind: ContentKind) -> faust.App:
         # Faust makes empty folders for tables there, by default in the working directory; nothing is written to them
         "datadir": str(Path(tempfile.gettempdir()) / "veilstream"),
     }
-    return read_committed(faust.App(f"{kafka.group}-{kind.value}s", **options))
+    return faust.App(f"{kafka.group}-{kind.value}s", **options)
 
 
 def input_topic(settings: Settings, kind: ContentKind) -> str:

@@ -74,32 +74,42 @@ def test_transactions_leave_markers_and_aborted_records(
 
 
 def write_transactions(house: House, cases: Sequence[Case], rng: random.Random, written: list[Input]) -> None:
-    """One to five records a transaction, on any partition, one partition having nothing but single ones."""
+    """One to five records a transaction; partition 0 has single ones only, the last one begins with one and a gap."""
     producer = Producer(
         {"bootstrap.servers": house.bootstrap, "transactional.id": unique("platform"), "linger.ms": 0, "log_level": 2}
     )
     producer.init_transactions(20)
     left = list(cases)
-    while left:
-        single = rng.random() < 0.4
-        batch, left = (left[:1], left[1:]) if single else (left[: (count := rng.randint(1, 5))], left[count:])
-        taken: list[Input] = []
-        producer.begin_transaction()
-        for case in batch:
-            producer.produce(
-                house.topics.prompts,
-                case.value,
-                case.key,
-                partition=0 if single else rng.randrange(1, PARTITIONS),
-                headers=list(case.headers),
-                on_delivery=lambda _, message, case=case, taken=taken: taken.append(_input(case, message)),
-            )
-        if rng.random() < 1 / 3:
-            producer.flush(20)
+    for number in range(len(cases)):
+        if not left:
+            return
+        single = number < 4 or rng.random() < 0.4
+        count = 1 if single else rng.randint(1, 5)
+        batch, left = left[:count], left[count:]
+        places = [PARTITIONS - 1 if number < 4 else 0 if single else rng.randrange(1, PARTITIONS) for _ in batch]
+        taken = write_transaction(producer, house.topics.prompts, batch, places)
+        if number in {1, 2} or (number > 3 and rng.random() < 1 / 3):
             producer.abort_transaction(20)
         else:
             producer.commit_transaction(20)
             written += taken
+
+
+def write_transaction(producer: Producer, topic: str, batch: Sequence[Case], places: Sequence[int]) -> list[Input]:
+    """Write the cases to those partitions, in a transaction that is left open."""
+    taken: list[Input] = []
+    producer.begin_transaction()
+    for case, partition in zip(batch, places, strict=True):
+        producer.produce(
+            topic,
+            case.value,
+            case.key,
+            partition=partition,
+            headers=list(case.headers),
+            on_delivery=lambda _, message, case=case: taken.append(_input(case, message)),
+        )
+    producer.flush(20)
+    return taken
 
 
 def _input(case: Case, message: Message) -> Input:
