@@ -61,6 +61,58 @@ class TopicReader:
         except KafkaError:
             return False
 
+    async def rewind(self, since_ms: int | None = None) -> dict[int, int]:
+        """Go to the first records that are not older than `since_ms` (of the Unix epoch), or to the beginning.
+
+        Returns:
+            The end of each partition at this moment: the offset of its next record. A partition without a record to
+            read is left at its end.
+
+        Raises:
+            KafkaError: no broker answers.
+        """
+        consumer = self._opened
+        places = list(consumer.assignment())
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(places)
+        starts = await self._starts(places, ends, since_ms)
+        for place in places:
+            consumer.seek(place, min(starts[place], ends[place]))
+        return {place.partition: end for place, end in ends.items()}
+
+    async def _starts(
+        self, places: list[TopicPartition], ends: Mapping[TopicPartition, int], since_ms: int | None
+    ) -> dict[TopicPartition, int]:
+        if since_ms is None:
+            return dict(await self._opened.beginning_offsets(places))
+        found = await self._opened.offsets_for_times(dict.fromkeys(places, since_ms))
+        return {place: at.offset if (at := found.get(place)) is not None else ends[place] for place in places}
+
+    async def position(self, partition: int) -> int:
+        """The offset of the next record that is read.
+
+        Raises:
+            KafkaError: no broker answers.
+        """
+        return int(await self._opened.position(TopicPartition(self._topic, partition)))
+
+    async def one(self, partition: int, offset: int) -> ConsumerRecord | None:
+        """The record at a position; None where there is none (any more). Waits until it is there to read.
+
+        Raises:
+            KafkaError: no broker answers.
+        """
+        consumer, place = self._opened, TopicPartition(self._topic, partition)
+        if place not in consumer.assignment():
+            return None
+        first, end = await consumer.beginning_offsets([place]), await consumer.end_offsets([place])
+        if not first[place] <= offset < end[place]:
+            return None
+        if await consumer.position(place) != offset:
+            consumer.seek(place, offset)
+        while True:
+            if records := (await consumer.getmany(place, timeout_ms=FETCH_WAIT_MS, max_records=1)).get(place):
+                return records[0] if records[0].offset == offset else None
+
     async def take_new_partitions(self) -> None:
         """Read partitions that were added, too; a subscription would start over whenever their number changes."""
         consumer = self._opened
