@@ -30,7 +30,7 @@ class LetterTopic:
     def __init__(self, client: Mapping[str, Any], topic: str, *, within_seconds: float) -> None:
         self._topic = topic
         self._within = within_seconds
-        self._reader = TopicReader(client, topic)
+        self._reader = TopicReader(client, topic, committed=True)
 
     async def scan(self, take: Take, since_ms: int | None = None) -> None:
         """Hand over every record that is on the topic now, in offset order of each partition.

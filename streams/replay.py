@@ -193,7 +193,8 @@ def _planned(listed: Listed, chosen: SourcePosition, rules: ReplayRules, *, agai
     if listed.place != chosen:
         return Report(name, Status.SKIPPED, f"it is about the same record as {chosen}")
     if listed.replays and not again:
-        return Report(name, Status.SKIPPED, f"it was replayed before, {listed.replays} times; --again does once more")
+        before = "once" if listed.replays == 1 else f"{listed.replays} times"
+        return Report(name, Status.SKIPPED, f"it was replayed {before} before; --again replays it once more")
     try:
         rules.check(listed.letter)
     except NotReplayable as refused:

@@ -22,12 +22,16 @@ class TopicReader:
         client: aiokafka's connection arguments (`bootstrap_servers`, security).
         topic: must exist; it is not created.
         metadata_seconds: how long new partitions may go unnoticed.
+        committed: leave out what a transaction has not committed (yet).
     """
 
-    def __init__(self, client: Mapping[str, Any], topic: str, *, metadata_seconds: float = 30.0) -> None:
+    def __init__(
+        self, client: Mapping[str, Any], topic: str, *, metadata_seconds: float = 30.0, committed: bool = False
+    ) -> None:
         self._client = client
         self._topic = topic
         self._metadata_ms = round(metadata_seconds * 1000)
+        self._isolation = "read_committed" if committed else "read_uncommitted"
         self._consumer: AIOKafkaConsumer | None = None
         self.obstacle = "broker_unreachable"
         """What `open`, or the reading to the end after it, waits for: that, `topic_missing` or `catching_up`."""
@@ -143,6 +147,7 @@ class TopicReader:
                 fetch_max_wait_ms=FETCH_WAIT_MS,
                 request_timeout_ms=REQUEST_MS,
                 metadata_max_age_ms=self._metadata_ms,
+                isolation_level=self._isolation,
             )
             try:
                 await consumer.start()

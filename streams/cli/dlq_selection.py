@@ -58,11 +58,11 @@ def parse_since(text: str | None, now: datetime | None = None) -> datetime | Non
     """
     if text is None:
         return None
-    if age := _AGE.fullmatch(text):
-        return (now or datetime.now(UTC)) - timedelta(**{_UNITS[age[2]]: int(age[1])})
     try:
+        if age := _AGE.fullmatch(text):
+            return (now or datetime.now(UTC)) - timedelta(**{_UNITS[age[2]]: int(age[1])})
         at = datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise typer.BadParameter("--since is 45m, 24h, 7d, or a time like 2026-03-04T05:06") from None
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
