@@ -1,19 +1,25 @@
 """Dead letters for people: what failed is found, its cause is mended, and the filter judges it again."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from filters.records import ContentKind, SourcePosition
 from filters.verdict import Action, verdict_id
+from streams.letter_topic import LetterTopic
+from streams.letters import Catalogue
 from tests.integration.conftest import Figures
 from tests.support.house import House
-from tests.support.kafka_io import Incoming, drain_topic
+from tests.support.kafka_io import Incoming, drain_topic, unique
+from tests.support.letters import letter, raw
 from tests.support.material import ENVELOPES, Case, encode_image, image_case, picture, prompt_case
 from tests.support.oracle import Input, send
 from tests.support.tail import TopicTail
 from tests.support.tenants import POLICIES, REDACTS
+from tests.support.worker import WorkerProcess
 
 NEWCOMER = "newcomer"
 CANARY = "quokkazebra7731"
@@ -48,6 +54,13 @@ def failed_for_want_of_a_policy(house: House) -> tuple[list[Input], TopicTail]:
     return inputs, tail
 
 
+def until_in_force(worker: WorkerProcess, within: float = 20.0) -> None:
+    deadline = time.monotonic() + within
+    while not worker.metric("veilstream_policy_info", tenant=NEWCOMER):
+        assert time.monotonic() < deadline, "the policy is not in force"
+        time.sleep(0.1)
+
+
 def by_verdict(tail: TopicTail, topic: str) -> dict[str, Incoming]:
     return {(record.header("veilstream-verdict") or b"").decode(): record for record in tail.of(topic)}
 
@@ -69,17 +82,15 @@ def test_a_letter_is_replayed_through_the_filter_once_its_cause_is_mended(house:
     assert sum(len(drain_topic(house.bootstrap, topic)) for topic in kinds) == len(inputs), "it changed something"
 
     house.publish(NEWCOMER, POLICY.encode())
-    worker.wait_for_line("policy accepted")
+    until_in_force(worker)
     replayed = dlq(house, "replay", "--tenant", NEWCOMER, "--yes")
     assert {line["status"] for line in replayed} == {"replayed"}
     wanted = 2 * len(inputs)
     assert tail.read_until(lambda: len(tail.of(house.topics.verdicts)) >= wanted, timeout=60)
     tail.read_quiet()
 
-    verdicts = {
-        (document := json.loads(record.value or b""))["verdict_id"]: document
-        for record in tail.of(house.topics.verdicts)
-    }
+    audits = [json.loads(record.value or b"") for record in tail.of(house.topics.verdicts)]
+    verdicts = {audit["verdict_id"]: audit for audit in audits}
     released = by_verdict(tail, house.topics.prompts_released) | by_verdict(tail, house.topics.images_released)
     assert {line["verdict_id"] for line in replayed} == released.keys() == verdicts.keys() - first_ids.keys()
     for new_id, record in released.items():
@@ -127,3 +138,23 @@ def test_since_is_looked_up_by_the_brokers(real_house: House):
     latest = max(tail.times.values())
     assert 1 <= len(dlq(house, "list", "--since", datetime.fromtimestamp((latest - 1) / 1000, UTC).isoformat())) <= 3
     assert worker.running
+
+
+async def test_letters_of_an_aborted_transaction_are_no_letters(real_kafka, tmp_path):
+    """They are about records that are judged again; the markers of transactions do not keep a reader waiting."""
+    topic = unique("dead")
+    real_kafka.create_topics({topic: 1})
+    client = {"bootstrap_servers": real_kafka.bootstrap_servers}
+    async with AIOKafkaProducer(**client, transactional_id=topic) as producer:
+        for offset, commit in ((0, True), (1, False), (2, True)):
+            written = letter(raw(offset=offset))
+            await producer.begin_transaction()
+            await producer.send_and_wait(topic, written.value, partition=0)
+            await (producer.commit_transaction() if commit else producer.abort_transaction())
+    catalogue = Catalogue(lambda place, letter: True, 10)
+    async with LetterTopic(client, topic, within_seconds=15) as letters:
+        await letters.scan(catalogue.take)
+        assert [listed.letter.offset for listed in catalogue.letters] == [0, 2]
+        assert await letters.value_at(SourcePosition(topic, 0, 1)) is None, "a marker"
+        assert await letters.value_at(SourcePosition(topic, 0, 2)) is None, "aborted"
+        assert await letters.value_at(catalogue.letters[1].place)

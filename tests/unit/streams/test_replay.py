@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from filters.errors import ConfigurationError
+from filters.errors import ConfigurationError, DeliveryError
 from filters.keys import TenantKeys
 from filters.policy import Keeping
 from filters.records import ContentKind, SourcePosition
 from streams.dead_letter import REPLAY_OF
 from streams.letters import Listed, read_letter
-from streams.replay import NotReplayable, ReplayRules, Status, plan, rehearse
+from streams.replay import NotReplayable, ReplayRules, Status, plan, rehearse, replay
 from streams.seal import Sealer
 from tests.support.letters import EVENT, KEY, SECRET, letter, raw
 
@@ -105,3 +105,52 @@ def test_a_rehearsal_tells_where_a_letter_would_go():
     report = rehearse(*listed(raw(partition=2)), RULES)
     assert (report.status, report.is_failure) == (Status.WOULD_REPLAY, False)
     assert report.detail == "to generation.prompts, partition 2, 33 bytes"
+
+
+class Producer:
+    """Stands in for `InputProducer`: refuses from the call of a given number on."""
+
+    def __init__(self, refuse_from=99):
+        self.sent = []
+        self._refuse_from = refuse_from
+
+    async def send(self, record, partition):
+        if len(self.sent) >= self._refuse_from:
+            raise DeliveryError("refused by the test")
+        self.sent.append((record, partition))
+        return SourcePosition(record.topic, partition, 40 + len(self.sent))
+
+
+async def test_the_receipt_is_written_behind_the_letter_and_after_the_record():
+    producer = Producer()
+    one, value = listed(raw(partition=2))
+    report = await replay(one, value, RULES, producer)
+    (record, partition), (receipt, beside) = producer.sent
+    assert (record.topic, partition) == ("generation.prompts", 2)
+    assert (receipt.topic, beside) == (one.place.topic, one.place.partition)
+    noted = read_letter(receipt.value)
+    assert (noted.replayed, noted.topic, noted.partition, noted.offset) == (
+        *(one.letter.verdict_id, "generation.prompts"),
+        *(2, 41),
+    )
+    assert (report.status, report.position) == (Status.REPLAYED, "generation.prompts:2:41")
+
+
+async def test_a_replay_whose_receipt_is_not_written_is_told_as_one():
+    """Somebody has to know: a second replay would not notice."""
+    report = await replay(*listed(), RULES, Producer(refuse_from=1))
+    assert (report.status, report.position) == (Status.FAILED, "generation.prompts:0:41")
+    assert "its receipt is not written" in report.detail
+
+
+async def test_a_record_that_is_not_acknowledged_has_no_receipt():
+    producer = Producer(refuse_from=0)
+    with pytest.raises(DeliveryError):
+        await replay(*listed(), RULES, producer)
+    assert producer.sent == []
+
+
+async def test_what_may_not_be_replayed_is_not_sent():
+    producer = Producer()
+    report = await replay(*listed(raw("generation.prompts.released")), RULES, producer)
+    assert (report.status, producer.sent) == (Status.NOT_REPLAYABLE, [])
