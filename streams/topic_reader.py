@@ -113,9 +113,10 @@ class TopicReader:
             return None
         if await consumer.position(place) != offset:
             consumer.seek(place, offset)
-        while True:
+        while await consumer.position(place) <= offset:  # it is passed without a record where only a marker stood
             if records := (await consumer.getmany(place, timeout_ms=FETCH_WAIT_MS, max_records=1)).get(place):
                 return records[0] if records[0].offset == offset else None
+        return None
 
     async def take_new_partitions(self) -> None:
         """Read partitions that were added, too; a subscription would start over whenever their number changes."""

@@ -156,5 +156,6 @@ async def test_letters_of_an_aborted_transaction_are_no_letters(real_kafka, tmp_
         await letters.scan(catalogue.take)
         assert [listed.letter.offset for listed in catalogue.letters] == [0, 2]
         assert await letters.value_at(SourcePosition(topic, 0, 1)) is None, "a marker"
+        assert await letters.value_at(SourcePosition(topic, 0, 5)) is None, "a marker with nothing behind it"
         assert await letters.value_at(SourcePosition(topic, 0, 2)) is None, "aborted"
         assert await letters.value_at(catalogue.letters[1].place)
