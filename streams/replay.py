@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
 
 from filters.errors import DeliveryError
 from filters.records import ContentKind, SourcePosition
@@ -133,16 +133,20 @@ class InputProducer:
         """Write one record to a partition; its position, once all in-sync replicas have it.
 
         Raises:
-            DeliveryError: that took too long, was refused, or the topic has no such partition.
+            NotReplayable: the topic has no such partition, or takes no record so large.
+            DeliveryError: that took too long, or was refused; it may be written all the same.
         """
         producer = self._started
         try:
             async with asyncio.timeout(self._within):
                 if partition not in await producer.partitions_for(record.topic):
-                    raise DeliveryError(f"{record.topic} has no partition {partition}", reason="no_partition")
+                    raise NotReplayable(f"{record.topic} has no partition {partition}")
                 sent = await producer.send_and_wait(
                     record.topic, record.value, record.key, partition, headers=list(record.headers)
                 )
+        except (MessageSizeTooLargeError, RecordTooLargeError):
+            limits = "kafka.max_message_bytes and the topic's max.message.bytes"
+            raise NotReplayable(f"it is too large for {record.topic}; see {limits}") from None
         except (KafkaError, TimeoutError) as error:
             raise DeliveryError(f"{record.topic} did not take the record: {type(error).__name__}") from None
         return SourcePosition(record.topic, sent.partition, sent.offset)
@@ -225,10 +229,9 @@ async def replay(listed: Listed, value: bytes, rules: ReplayRules, producer: Inp
     """
     name, letter = str(listed.place), listed.letter
     try:
-        record = rules.record(letter, value)
+        position = await producer.send(rules.record(letter, value), letter.partition)
     except NotReplayable as refused:
         return Report(name, Status.NOT_REPLAYABLE, str(refused))
-    position = await producer.send(record, letter.partition)
     new_id = verdict_id(position, rules.inputs[position.topic])
     receipt = receipt_value(letter.verdict_id, position, datetime.now(UTC))
     headers = ((RECEIPT_HEADER, letter.verdict_id.encode()),)

@@ -296,14 +296,31 @@ def test_more_letters_than_the_limit_are_refused_whole(desk):
     assert "3 letters match" in result.stderr
 
 
-def test_a_partition_that_is_gone_ends_the_replay_as_a_broken_dependency(desk):
+def test_a_record_that_its_topic_cannot_take_costs_the_others_nothing(desk):
+    """A partition that is not there (any more), a record larger than the settings allow."""
+    large = replace(desk.message(2), value=bytes(20_000))
+    desk.put((0, letter(desk.message(partition=7))), (0, letter(large)), (1, letter(desk.message(1))))
+    desk.settings(kafka={"bootstrap_servers": desk.bootstrap, "max_message_bytes": 10_000})
+    result = desk.run("replay", "--all", "--yes")
+    assert result.exit_code == 1
+    assert "has no partition 7" in result.stdout
+    assert "too large" in result.stdout
+    assert "1 replayed, 2 not replayable" in result.stderr
+    assert [record.value for record in desk.replayed()] == [SECRET]
+
+
+def test_what_no_broker_acknowledges_ends_the_replay_with_4_and_is_told(desk, monkeypatch):
     """The letters behind it are not tried: whatever is wrong is wrong for them too."""
-    desk.put((0, letter(desk.message(partition=7))), (1, letter(desk.message(1))))
+
+    async def refuse(*_arguments: object) -> None:
+        raise DeliveryError("no broker took it")
+
+    first, _ = desk.put((0, letter(desk.message())), (0, letter(desk.message(1))))
+    monkeypatch.setattr("streams.replay.InputProducer.send", refuse)
     result = desk.run("replay", "--all", "--yes")
     assert isinstance(result.exception, DeliveryError)
     assert result.exit_code == 4
-    assert "has no partition 7" in result.stdout
-    assert desk.replayed() == []
+    assert result.stdout == f"{first} failed: no broker took it; it may be written all the same\n"
 
 
 # ── wrong usage, silent brokers ───────────────────────────────────────────────────────────────────────────────────

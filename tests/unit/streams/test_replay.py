@@ -11,7 +11,7 @@ from filters.policy import Keeping
 from filters.records import ContentKind, SourcePosition
 from streams.dead_letter import REPLAY_OF
 from streams.letters import Listed, read_letter
-from streams.replay import NotReplayable, ReplayRules, Status, plan, rehearse, replay
+from streams.replay import InputProducer, NotReplayable, ReplayRules, Status, plan, rehearse, replay
 from streams.seal import Sealer
 from tests.support.letters import EVENT, KEY, SECRET, letter, raw
 
@@ -154,3 +154,9 @@ async def test_what_may_not_be_replayed_is_not_sent():
     producer = Producer()
     report = await replay(*listed(raw("generation.prompts.released")), RULES, producer)
     assert (report.status, producer.sent) == (Status.NOT_REPLAYABLE, [])
+
+
+async def test_a_producer_that_finds_no_broker_says_so():
+    with pytest.raises(DeliveryError, match="no broker takes records"):
+        async with InputProducer({"bootstrap_servers": "127.0.0.1:9"}, 1000, within_seconds=1):
+            pass
