@@ -12,7 +12,7 @@ STAMP := $(VENV)/.installed-from-$(LOCK)
 FAST := not kafka and not slow and not gpu and not browser
 ARGS ?=
 
-.PHONY: help demo test check fmt bench docs lock clean
+.PHONY: help demo test faults check fmt bench docs lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -40,6 +40,12 @@ demo: $(STAMP)  ## the whole journey on this machine: weights, embedded broker, 
 test: $(STAMP)  ## the whole suite; with Java 17 and Maven also on a real Apache Kafka
 	@$(BIN)/veilstream models pull
 	@$(BIN)/python -m pytest $(ARGS)
+
+faults: $(STAMP)  ## every fault on a real Apache Kafka, and the table of what it did in docs/delivery.md
+	@$(BIN)/veilstream models pull
+	@mkdir -p out
+	@$(BIN)/python -m pytest tests/faults --fault-table out/faults.md $(ARGS)
+	@$(BIN)/python -m tests.faults.rows out/faults.md docs/delivery.md
 
 check: $(STAMP)  ## format, lint, types, import rules and the fast tests
 	@$(BIN)/ruff format --check .

@@ -170,7 +170,13 @@ def build_policy_source(settings: Settings, board: PolicyBoard) -> PolicySource:
     stale = settings.policies.max_stale_seconds
     if settings.policies.folder is not None:
         return FolderPolicies(settings.policies.folder, board, max_stale_seconds=stale)
-    return TopicPolicies(client_arguments(settings.kafka), settings.topics.policies, board, max_stale_seconds=stale)
+    return TopicPolicies(
+        client_arguments(settings.kafka),
+        settings.topics.policies,
+        board,
+        max_stale_seconds=stale,
+        metadata_seconds=settings.kafka.metadata_seconds,
+    )
 
 
 def build_faust_app(settings: Settings, kind: ContentKind) -> faust.App:
@@ -188,6 +194,7 @@ def build_faust_app(settings: Settings, kind: ContentKind) -> faust.App:
         # a rebalance waits for what was taken in, which takes a judging and a delivery at most
         "broker_rebalance_timeout": delivery.judge_seconds + delivery.deliver_seconds + 10,
         "consumer_auto_offset_reset": "earliest",
+        "consumer_metadata_max_age_ms": round(kafka.metadata_seconds * 1000),
         "consumer_max_fetch_size": kafka.max_message_bytes,
         "consumer_group_instance_id": f"{kafka.instance_id}-{kind.value}" if kafka.instance_id else None,
         "stream_wait_empty": True,

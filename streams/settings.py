@@ -58,6 +58,9 @@ class KafkaSettings(_Group):
     session_timeout_seconds: Seconds = Field(
         default=30.0, description="After this silence the group gives the partitions to others."
     )
+    metadata_seconds: Seconds = Field(
+        default=30.0, description="How long partitions that were added to a topic may go unnoticed."
+    )
     commit_interval_seconds: Seconds = Field(default=0.5, description="How much a crash may repeat, in time.")
     max_message_bytes: Count = Field(
         default=32 * 1024 * 1024,
