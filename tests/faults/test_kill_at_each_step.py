@@ -10,16 +10,13 @@ from tests.faults.processes import (
     BATCH_RECORDS,
     COMMIT_SECONDS,
     ONE_BROKER,
-    PLAIN,
-    QUICK,
     SLOW_SECONDS,
-    committed,
+    kill_and_take_over,
     prompt_load,
 )
 from tests.faults.rows import Row
 from tests.support.house import House
 from tests.support.instrumented import Faults, Step
-from tests.support.oracle import committed_too_far
 
 PROMPTS = 400
 IN_FLIGHT = 2 * BATCH_RECORDS
@@ -33,24 +30,14 @@ def test_a_worker_that_is_killed_there_loses_nothing(
     step: Step, faults_house: House, rng: random.Random, seed: int, record: Record
 ):
     """What it had committed was out; what it had not is written again under the same ids, and no more than that."""
-    house = faults_house
-    inputs = prompt_load(house, PROMPTS)
-    oracle = house.oracle()
+    inputs = prompt_load(faults_house, PROMPTS)
     faults = Faults(kill_at=step, kill_nth=rng.randint(2, 5), slow_seconds=SLOW_SECONDS, streams=("prompts",))
-    killed = house.worker(command=faults.command, settings=QUICK).wait(45)
-    assert killed == -signal.SIGKILL
-    done, safe = oracle.done(), committed(house)
-    early = oracle.unaudited(inputs)
-    repeated = oracle.outputs_beyond(inputs, safe)
-    successor = house.worker(*PLAIN, settings=QUICK)
-    settled = oracle.settled(inputs, timeout=45)
-    exit_code = successor.terminate()
-    report = oracle.report(inputs)
-    record(Row.of(report, f"kill -9 {step.value.replace('_', ' ')}", ONE_BROKER, [killed], seed))
-    assert len(done) < len(inputs), "the worker was through before it was killed"
-    assert early == []
-    assert committed_too_far(inputs, done, safe) == []
-    assert settled
-    assert exit_code == 0
+    outcome = kill_and_take_over(faults_house, faults, inputs)
+    report = outcome.report
+    record(Row.of(report, f"kill -9 {step.value.replace('_', ' ')}", ONE_BROKER, outcome.exits[:1], seed))
+    assert outcome.exits == (-signal.SIGKILL, 0)
+    assert outcome.finished < PROMPTS, "the worker was through before it was killed"
+    assert (outcome.unaudited, outcome.too_far) == (0, 0)
+    assert outcome.settled
     assert report.problems == {}
-    assert report.duplicates <= repeated <= 2 * (IN_FLIGHT + COMMIT_WINDOW)
+    assert report.duplicates <= outcome.repeated <= 2 * (IN_FLIGHT + COMMIT_WINDOW)

@@ -1,5 +1,6 @@
 """Detectors that misbehave on marked records, and as they should on all others."""
 
+import copy
 import ctypes
 import os
 import resource
@@ -13,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from filters.errors import DetectionError
-from filters.findings import BoundingBox, Detection, EntityType, TextFinding
+from filters.findings import Detection, EntityType, TextFinding
 from filters.pipeline import AnyMedium
 from filters.protocols import ImageDetector, Pixels, TextDetector
 from filters.records import ContentKind, PromptContent
@@ -22,8 +23,8 @@ from tests.support.material import Case, encode_image, image_case, prompt_case
 from tests.support.tenants import REDACTS
 
 HANG_SECONDS = 3600.0
-MORE_THAN_THERE_IS = 1 << 46
-"""Bytes; half of what a process on 64 bits can name, so that the allocation fails with or without a limit."""
+ALLOCATED_BYTES = 16 << 30
+"""Named, not touched: without a limit on the address space the machine grants it and nothing happens."""
 _NAN = float("nan")
 
 
@@ -68,9 +69,9 @@ def with_faults(media: Sequence[AnyMedium], slow_seconds: float = 0.0) -> list[A
     """The media with every detector wrapped; `slow_seconds` for each record on top of its own time."""
     for medium in media:
         if medium.kind is ContentKind.PROMPT:
-            medium.detectors = tuple(FaultyText(each, slow_seconds) for each in medium.detectors)  # type: ignore
+            medium.detectors = tuple(FaultyText(each, slow_seconds) for each in medium.detectors)
         else:
-            medium._detectors = tuple(FaultyImages(each, slow_seconds) for each in medium.detectors)  # type: ignore
+            medium._detectors = tuple(FaultyImages(each, slow_seconds) for each in medium.detectors)
     return list(media)
 
 
@@ -112,15 +113,11 @@ class FaultyImages:
         return self._detector.detect(batch)
 
     def _with_numbers_that_are_none(self, batch: Sequence[Pixels]) -> Sequence[Sequence[Detection]]:
-        """The real detector, on a model whose answers are NaN throughout."""
-        detector: Any = self._detector
-        healthy = detector._session
-        detector._session = _NanSession(healthy)
-        try:
-            found: Sequence[Sequence[Detection]] = detector.detect(batch)
-            return found or [[Detection(BoundingBox(0, 0, 5, 5), EntityType.FACE, _NAN)]]
-        finally:
-            detector._session = healthy
+        """The real detector, on a model whose answers are NaN throughout: by a copy, as other threads use this one."""
+        detector: Any = copy.copy(self._detector)
+        detector._session = _NanSession(detector._session)
+        found: Sequence[Sequence[Detection]] = detector.detect(batch)
+        return found
 
 
 class _NanSession:
@@ -155,7 +152,7 @@ def _run_out_of_memory() -> None:
 
 
 def _allocate() -> None:
-    bytearray(MORE_THAN_THERE_IS)
+    bytearray(ALLOCATED_BYTES)
 
 
 def _crash() -> None:

@@ -91,9 +91,7 @@ class WatchedJudge:
 
     def judge(self, raws: Sequence[RawMessage], deadline: float) -> list[Judgement]:
         self._executioner.passing(Step.BEFORE_JUDGING)
-        judgements = self._judge.judge(raws, deadline)
-        self._executioner.passing(Step.AFTER_JUDGING)
-        return judgements
+        return self._judge.judge(raws, deadline)
 
     def failed(self, raw: RawMessage, error: DetectionError) -> Judgement:
         return self._judge.failed(raw, error)
@@ -129,7 +127,7 @@ def install(faults: Faults, verdicts_topic: str) -> None:
 
 def _wrap_judges(executioner: Executioner) -> None:
     original = build.build_judge
-    build.build_judge = lambda *given: WatchedJudge(original(*given), executioner)  # type: ignore
+    build.build_judge = lambda *given: WatchedJudge(original(*given), executioner)
 
 
 def _wrap_detectors(faults: Faults) -> None:
@@ -143,23 +141,24 @@ def _wrap_detectors(faults: Faults) -> None:
 
     build.build_media = media
     if faults.mutant == mutants.PASSES_ON_ERROR:
-        workers.FilterPipeline = mutants.PassingPipeline  # type: ignore
+        workers.FilterPipeline = mutants.PassingPipeline
 
 
 def _wrap_outlet(faults: Faults, executioner: Executioner) -> None:
     original = mutants.OUTLETS.get(faults.mutant or "", build.build_outlet)
-    build.build_outlet = lambda *given: WatchedOutlet(original(*given), executioner)  # type: ignore
+    build.build_outlet = lambda *given: WatchedOutlet(original(*given), executioner)
 
 
 def _wrap_emitter(faults: Faults, executioner: Executioner, verdicts_topic: str) -> None:
     class WatchedEmitter(KafkaEmitter):
         async def deliver(self, records: Sequence[OutputRecord], timeout: float) -> None:
             await asyncio.sleep(faults.deliver_delay_seconds)
-            if any(record.topic != verdicts_topic for record in records):
-                executioner.passing(Step.BEFORE_CONTENT)
+            if records:
+                verdicts = records[0].topic == verdicts_topic
+                executioner.passing(Step.AFTER_JUDGING if verdicts else Step.BEFORE_CONTENT)
             await super().deliver(records, timeout)
 
-    workers.KafkaEmitter = WatchedEmitter  # type: ignore
+    workers.KafkaEmitter = WatchedEmitter
 
 
 def _wrap_commits(executioner: Executioner) -> None:

@@ -47,7 +47,7 @@ class PassingPipeline(FilterPipeline):
 
     def _answers(self, detector: Detector, cases: Sequence[object], medium: AnyMedium) -> list[Sequence[Finding]]:
         try:
-            return super()._answers(detector, cases, medium)  # type: ignore
+            return super()._answers(detector, cases, medium)
         except InferenceError:
             return [() for _ in cases]
 

@@ -19,8 +19,8 @@ Committed = dict[tuple[str, int], int]
 class CommitWatch:
     """Reads the committed offsets of a group over and over, in a thread.
 
-    `steps_back` are `(topic, partition, before, after)` wherever one has become smaller, or has gone; `longest_stall` is
-    the longest time in seconds without any progress, looked at from the first commit to the last.
+    `steps_back` are `(topic, partition, before, after)` wherever one has become smaller, or has gone; `longest_stall`
+    is the longest time in seconds without any progress, looked at from the first commit to the last.
     """
 
     def __init__(self, bootstrap: str, group: str, topic: str, partitions: int, every_seconds: float = 0.05) -> None:

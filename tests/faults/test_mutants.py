@@ -1,0 +1,66 @@
+"""Workers with one mistake each fail the rows that ours passes. The stock Faust agent: `tests/integration/test_mutant.py`.
+
+A mutant that the oracle lets through would mean that the rows prove nothing.
+"""
+
+import random
+
+import pytest
+
+from tests.faults.conftest import Record
+from tests.faults.processes import ONE_BROKER, QUICK, SLOW_SECONDS, kill_and_take_over, prompt_load
+from tests.faults.rows import Row
+from tests.support.faulty_detectors import HARMLESS, faulty_prompt
+from tests.support.house import House
+from tests.support.instrumented import Faults, Step
+from tests.support.mutants import ACKS_BEFORE_PRODUCE, CONTENT_BEFORE_VERDICT, PASSES_ON_ERROR
+
+PROMPTS = 400
+GIVE_UP_SECONDS = 12.0
+"""After this, what a dead worker has committed without writing it is taken for lost."""
+SLOW_WRITES = 0.1
+"""Brokers that take their time: what is acknowledged too early stays unwritten for long enough to be seen."""
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("mutant", [ACKS_BEFORE_PRODUCE, None], ids=["acks_before_produce", "ours"])
+def test_acknowledging_before_producing_loses_records(
+    mutant: str | None, faults_house: House, rng: random.Random, seed: int, record: Record
+):
+    """Killed right after a commit."""
+    inputs = prompt_load(faults_house, PROMPTS)
+    faults = Faults(Step.AFTER_COMMIT, rng.randint(2, 4), SLOW_SECONDS, SLOW_WRITES, None, mutant, ("prompts",))
+    outcome = kill_and_take_over(faults_house, faults, inputs, GIVE_UP_SECONDS if mutant else 45)
+    record(Row.of(outcome.report, f"mutant: {mutant}", ONE_BROKER, outcome.exits[:1], seed))
+    assert ("lost" in outcome.report.problems, outcome.too_far > 0) == (bool(mutant), bool(mutant))
+
+
+@pytest.mark.timeout(120)
+def test_writing_content_before_verdicts_is_hasty(faults_house: House, rng: random.Random, seed: int, record: Record):
+    """Killed between the two, it leaves releases that nothing accounts for. Ours: `test_kill_at_each_step`."""
+    inputs = prompt_load(faults_house, PROMPTS)
+    faults = Faults(
+        kill_at=Step.AFTER_JUDGING,
+        kill_nth=rng.randint(2, 5),
+        slow_seconds=SLOW_SECONDS,
+        mutant=CONTENT_BEFORE_VERDICT,
+        streams=("prompts",),
+    )
+    outcome = kill_and_take_over(faults_house, faults, inputs)
+    record(Row.of(outcome.report, f"mutant: {CONTENT_BEFORE_VERDICT}", ONE_BROKER, outcome.exits[:1], seed))
+    assert outcome.unaudited > 0
+    assert "hasty" in outcome.report.problems
+
+
+@pytest.mark.timeout(120)
+def test_passing_what_could_not_be_judged_leaks(faults_house: House, seed: int, record: Record):
+    """`on_error: pass`, which no policy can say. Ours: `test_detectors`."""
+    house = faults_house
+    inputs = prompt_load(house, 100, *(faulty_prompt(fault, 0) for fault in HARMLESS))
+    oracle = house.oracle()
+    worker = house.worker(command=Faults(mutant=PASSES_ON_ERROR, streams=("prompts",)).command, settings=QUICK)
+    assert oracle.settled(inputs, timeout=45)
+    assert worker.terminate() == 0
+    report = oracle.report(inputs)
+    record(Row.of(report, f"mutant: {PASSES_ON_ERROR}", ONE_BROKER, (), seed))
+    assert {"leaking", "misjudged"} <= report.problems.keys()
