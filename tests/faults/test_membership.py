@@ -51,6 +51,7 @@ def test_a_quick_restart_under_a_static_id_moves_no_partition(faults_house: Hous
     workers = two_workers(house, ("a", "b"))
     assert oracle.settled(inputs, timeout=30)
     before, had = generations(house.bootstrap, group_of(house)), shares(house)
+    inputs += prompt_load(house, 100, seed=3)
     told = workers[0].terminate()
     workers[0].start().wait_ready()
     workers[0].kill()

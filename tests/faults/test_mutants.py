@@ -1,4 +1,4 @@
-"""Workers with one mistake each fail the rows that ours passes. The stock Faust agent: `tests/integration/test_mutant.py`.
+"""Workers with one mistake each fail the rows that ours passes. The stock agent: `tests/integration/test_mutant.py`.
 
 A mutant that the oracle lets through would mean that the rows prove nothing.
 """
@@ -31,7 +31,7 @@ def test_acknowledging_before_producing_loses_records(
     inputs = prompt_load(faults_house, PROMPTS)
     faults = Faults(Step.AFTER_COMMIT, rng.randint(2, 4), SLOW_SECONDS, SLOW_WRITES, None, mutant, ("prompts",))
     outcome = kill_and_take_over(faults_house, faults, inputs, GIVE_UP_SECONDS if mutant else 45)
-    record(Row.of(outcome.report, f"mutant: {mutant}", ONE_BROKER, outcome.exits[:1], seed))
+    record(Row.of(outcome.report, f"mutant: {mutant}" if mutant else "the same, ours", ONE_BROKER, outcome.exits[:1], seed))
     assert ("lost" in outcome.report.problems, outcome.too_far > 0) == (bool(mutant), bool(mutant))
 
 
