@@ -18,8 +18,9 @@ from filters.text.patterns import PatternDetector
 from models.face import build_face_detector
 from models.manifest import load_manifest
 from models.weights import WeightStore
+from streams.attempts_topic import TopicAttempts
 from streams.emit import Deliverer
-from streams.gate import Gate, GateLimits
+from streams.gate import Gate, GateLimits, SharedParts
 from streams.judge import Judge, OutputLimits
 from streams.kafka_client import broker_credentials, client_arguments
 from streams.message import MessageReader
@@ -88,7 +89,7 @@ def build_gate(
     settings: Settings,
     kind: ContentKind,
     judge: Judge,
-    outlet: Outlet,
+    shared: SharedParts,
     metrics: Metrics,
     on_fatal: Callable[[DeliveryError], None],
     may_judge: Callable[[], bool],
@@ -104,9 +105,17 @@ def build_gate(
         judge_seconds=settings.delivery.judge_seconds,
         deliver_seconds=settings.delivery.deliver_seconds,
     )
-    gate = Gate(judge, outlet, limits, metrics.stream(kind.value), on_fatal, may_judge)
+    observer = metrics.stream(kind.value)
+    gate = Gate(judge, shared, limits, observer, on_fatal, may_judge)
     metrics.watch_stream(kind.value, lambda: gate.open_records, lambda: gate.oldest_age)
     return gate
+
+
+def build_attempts(settings: Settings, deliverer: Deliverer) -> TopicAttempts:
+    """The count of attempts that all workers of the group share."""
+    client = client_arguments(settings.kafka)
+    timeout = settings.delivery.deliver_seconds
+    return TopicAttempts(client, settings.topics.attempts, settings.kafka.group, deliverer, timeout=timeout)
 
 
 class PolicySource(Protocol):

@@ -10,7 +10,7 @@ import pytest
 from tests.faults.conftest import Record
 from tests.faults.processes import ONE_BROKER, QUICK, SLOW_SECONDS, kill_and_take_over, prompt_load
 from tests.faults.rows import Row
-from tests.support.faulty_detectors import HARMLESS, faulty_prompt
+from tests.support.faulty_detectors import ALLOCATED_BYTES, HARMLESS, faulty_prompt
 from tests.support.house import House
 from tests.support.instrumented import Faults, Step
 from tests.support.mutants import ACKS_BEFORE_PRODUCE, CONTENT_BEFORE_VERDICT, PASSES_ON_ERROR
@@ -31,7 +31,9 @@ def test_acknowledging_before_producing_loses_records(
     inputs = prompt_load(faults_house, PROMPTS)
     faults = Faults(Step.AFTER_COMMIT, rng.randint(2, 4), SLOW_SECONDS, SLOW_WRITES, None, mutant, ("prompts",))
     outcome = kill_and_take_over(faults_house, faults, inputs, GIVE_UP_SECONDS if mutant else 45)
-    record(Row.of(outcome.report, f"mutant: {mutant}" if mutant else "the same, ours", ONE_BROKER, outcome.exits[:1], seed))
+    record(
+        Row.of(outcome.report, f"mutant: {mutant}" if mutant else "the same, ours", ONE_BROKER, outcome.exits[:1], seed)
+    )
     assert ("lost" in outcome.report.problems, outcome.too_far > 0) == (bool(mutant), bool(mutant))
 
 
@@ -58,7 +60,8 @@ def test_passing_what_could_not_be_judged_leaks(faults_house: House, seed: int, 
     house = faults_house
     inputs = prompt_load(house, 100, *(faulty_prompt(fault, 0) for fault in HARMLESS))
     oracle = house.oracle()
-    worker = house.worker(command=Faults(mutant=PASSES_ON_ERROR, streams=("prompts",)).command, settings=QUICK)
+    faults = Faults(allocatable_bytes=ALLOCATED_BYTES // 4, mutant=PASSES_ON_ERROR, streams=("prompts",))
+    worker = house.worker(command=faults.command, settings=QUICK)
     assert oracle.settled(inputs, timeout=45)
     assert worker.terminate() == 0
     report = oracle.report(inputs)

@@ -152,7 +152,7 @@ def _run_out_of_memory() -> None:
 
 
 def _allocate() -> None:
-    bytearray(ALLOCATED_BYTES)
+    np.empty(ALLOCATED_BYTES, np.uint8)
 
 
 def _crash() -> None:

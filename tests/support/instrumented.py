@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -28,6 +28,7 @@ from streams.log import configure_logging
 from streams.message import RawMessage
 from streams.outlet import Outlet
 from streams.settings import load_settings
+from streams.topics import TopicNames
 from tests.support import mutants
 from tests.support.faulty_detectors import with_faults
 
@@ -35,6 +36,7 @@ from tests.support.faulty_detectors import with_faults
 class Step(StrEnum):
     """Where a worker can be killed, in the order of a record's way."""
 
+    NOTING = "noting_an_attempt"
     BEFORE_JUDGING = "before_judging"
     AFTER_JUDGING = "after_judging"
     BEFORE_CONTENT = "before_content"
@@ -115,13 +117,13 @@ class WatchedOutlet:
         return getattr(self._outlet, name)
 
 
-def install(faults: Faults, verdicts_topic: str) -> None:
+def install(faults: Faults, topics: TopicNames) -> None:
     """Put the faults between the worker's parts, in this process."""
     executioner = Executioner(faults.kill_at, faults.kill_nth)
     _wrap_judges(executioner)
     _wrap_detectors(faults)
     _wrap_outlet(faults, executioner)
-    _wrap_emitter(faults, executioner, verdicts_topic)
+    _wrap_emitter(faults, executioner, topics)
     _wrap_commits(executioner)
 
 
@@ -149,13 +151,16 @@ def _wrap_outlet(faults: Faults, executioner: Executioner) -> None:
     build.build_outlet = lambda *given: WatchedOutlet(original(*given), executioner)
 
 
-def _wrap_emitter(faults: Faults, executioner: Executioner, verdicts_topic: str) -> None:
+def _wrap_emitter(faults: Faults, executioner: Executioner, topics: TopicNames) -> None:
+    steps = defaultdict(
+        lambda: Step.BEFORE_CONTENT, {topics.verdicts: Step.AFTER_JUDGING, topics.attempts: Step.NOTING}
+    )
+
     class WatchedEmitter(KafkaEmitter):
         async def deliver(self, records: Sequence[OutputRecord], timeout: float) -> None:
             await asyncio.sleep(faults.deliver_delay_seconds)
             if records:
-                verdicts = records[0].topic == verdicts_topic
-                executioner.passing(Step.AFTER_JUDGING if verdicts else Step.BEFORE_CONTENT)
+                executioner.passing(steps[records[0].topic])
             await super().deliver(records, timeout)
 
     workers.KafkaEmitter = WatchedEmitter
@@ -191,7 +196,7 @@ def main() -> None:
     faults = read_faults(sys.argv[1])
     settings = load_settings()
     configure_logging(settings.log.level)
-    install(faults, settings.topics.verdicts)
+    install(faults, settings.topics)
     kinds = [ContentKind(stream.removesuffix("s")) for stream in faults.streams]
     asyncio.run(workers.Worker(settings, kinds).run())
 
