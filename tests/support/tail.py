@@ -1,7 +1,7 @@
 """A reader that follows topics while workers write to them, outside of any group."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -67,6 +67,20 @@ class TopicTail:
         while time.monotonic() - quiet_since < seconds:
             if self.poll():
                 quiet_since = time.monotonic()
+
+    def read_to_end(self, timeout: float = 10.0) -> bool:
+        """Read all that was written before the call; whether that could be done in time."""
+        ends = {(place.topic, place.partition): self._end(place) for place in self._consumer.assignment()}
+        return self.read_until(lambda: self._is_past(ends), timeout)
+
+    def _end(self, place: TopicPartition) -> int:
+        high: int = self._consumer.get_watermark_offsets(place, timeout=10)[1]
+        return high
+
+    def _is_past(self, ends: Mapping[tuple[str, int], int]) -> bool:
+        """Nothing read yet is past the end of an empty partition only."""
+        places = self._consumer.position(self._consumer.assignment())
+        return all(max(place.offset, 0) >= ends[place.topic, place.partition] for place in places)
 
     def of(self, *topics: str) -> list[Incoming]:
         """What has been read of some of the topics."""
