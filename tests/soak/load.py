@@ -19,7 +19,7 @@ BURST_FACTOR, BURST_SHARE = 10, 0.04
 MARKED_SHARE = 0.25
 """Of the seconds: they bring a record that makes the detector misbehave and does not end the process."""
 HANG_SHARE, POISON_SHARE = 0.04, 0.02
-PICTURES = 120
+PICTURES = 40
 SEND_SECONDS = 180.0
 """A broker that bounces is waited for: what is not known to be written cannot be asked for."""
 
@@ -30,12 +30,13 @@ class Load:
     Args:
         house: where to.
         seed: the same one gives the same records.
+        pictures: how many different ones there are; each second brings one.
     """
 
-    def __init__(self, house: House, seed: int) -> None:
+    def __init__(self, house: House, seed: int, pictures: int = PICTURES) -> None:
         self._house = house
         self._rng = random.Random(f"{seed} load")  # noqa: S311  material, not a secret
-        self._pictures = image_cases(PICTURES, seed=seed, tenants=TENANTS)
+        self._pictures = image_cases(pictures, seed=seed, tenants=TENANTS)
         self._seconds = 0
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._send, daemon=True)
@@ -58,7 +59,7 @@ class Load:
         number, rng = self._seconds, self._rng
         count = PROMPTS_A_SECOND * (BURST_FACTOR if rng.random() < BURST_SHARE else 1)
         cases = prompt_cases(count, seed=rng.randrange(1 << 30), tenants=TENANTS)
-        cases.append(self._pictures[number % PICTURES])
+        cases.append(self._pictures[number % len(self._pictures)])
         if rng.random() < MARKED_SHARE:
             faulty = rng.choice((faulty_prompt, faulty_image))
             cases.append(faulty(rng.choice(HARMLESS), number))

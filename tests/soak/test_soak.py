@@ -11,13 +11,13 @@ from tests.support.instrumented import Faults, Step, read_faults
 
 def test_the_same_seed_sends_the_same_records():
     """And another seed sends others."""
-    seconds = [[Load(SimpleNamespace(), seed).second() for _ in range(5)] for seed in (3, 3, 4)]
+    seconds = [[Load(SimpleNamespace(), seed, pictures=4).second() for _ in range(5)] for seed in (3, 3, 4)]
     assert seconds[0] == seconds[1] != seconds[2]
 
 
 def test_a_minute_or_two_of_load_brings_bursts_pictures_and_every_kind_of_fault():
     """Otherwise a short soak would show less than it says."""
-    load = Load(SimpleNamespace(), 1)
+    load = Load(SimpleNamespace(), 1, pictures=4)
     cases = [load.second() for _ in range(300)]
     kinds = {case.request_id.partition("-")[0] for second in cases for case in second}
     assert {fault.value for fault in Fault} <= kinds

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from tests.support.kafka_io import LARGEST_MESSAGE, Incoming
 
@@ -28,10 +28,13 @@ class TopicTail:
                 "fetch.max.bytes": 2 * LARGEST_MESSAGE,
                 "receive.message.max.bytes": 3 * LARGEST_MESSAGE,
                 "fetch.wait.max.ms": 20,
+                "enable.partition.eof": True,
                 "log_level": 2,
             }
         )
         self._consumer.assign([place for topic in topics for place in self._places(topic)])
+        self._past: dict[tuple[str, int], int] = {}
+        """Up to where there was nothing more, markers of transactions included."""
         self.records: list[Incoming] = []
         self.times: dict[tuple[str, int, int], int] = {}
         """When each record was handed to its producer, in ms, by topic, partition and offset."""
@@ -42,13 +45,18 @@ class TopicTail:
 
     def poll(self, seconds: float = 0.1) -> list[Incoming]:
         """What came within `seconds`, or sooner where something came; also kept in `records`."""
-        new = [self._take(message) for message in self._consumer.consume(1000, timeout=seconds)]
+        taken = [self._take(message) for message in self._consumer.consume(1000, timeout=seconds)]
+        new = [record for record in taken if record is not None]
         self.records += new
         return new
 
-    def _take(self, message: Message) -> Incoming:
-        if message.error() is not None:
-            raise KafkaException(message.error())
+    def _take(self, message: Message) -> Incoming | None:
+        error = message.error()
+        if error is not None and error.code() == KafkaError._PARTITION_EOF:
+            self._past[message.topic(), message.partition()] = message.offset()
+            return None
+        if error is not None:
+            raise KafkaException(error)
         place = (message.topic(), message.partition(), message.offset())
         self.times[place] = message.timestamp()[1]
         headers = tuple((name, value) for name, value in message.headers() or ())
@@ -78,9 +86,9 @@ class TopicTail:
         return high
 
     def _is_past(self, ends: Mapping[tuple[str, int], int]) -> bool:
-        """Nothing read yet is past the end of an empty partition only."""
         places = self._consumer.position(self._consumer.assignment())
-        return all(max(place.offset, 0) >= ends[place.topic, place.partition] for place in places)
+        read = {(place.topic, place.partition): place.offset for place in places}
+        return all(max(read[place], self._past.get(place, 0)) >= end for place, end in ends.items())
 
     def of(self, *topics: str) -> list[Incoming]:
         """What has been read of some of the topics."""
