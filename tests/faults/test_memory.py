@@ -21,10 +21,10 @@ from tests.support.worker import SESSION_SECONDS, PeakMemory
 
 MIB = 1024 * 1024
 PICTURES, PICTURE_SIDE = 1000, 600
-STALL_SECONDS = 12
+STALL_SECONDS = 8
 """Until long after the worker has taken in all that it will."""
 MOST_BYTES = 600 * MIB
-STEADY, BURST = 60, 600
+STEADY, BURST = 40, 400
 
 
 @pytest.mark.timeout(120)
@@ -40,8 +40,8 @@ def test_a_burst_on_a_slow_device_is_worked_off_in_one_generation(
     joined = generations(house.bootstrap, group_of(house))
     with PeakMemory(worker.process.pid) as memory:
         inputs = []
-        for start in range(0, STEADY, 6):
-            inputs += send(house.bootstrap, house.topics, cases[start : start + 6])
+        for start in range(0, STEADY, 4):
+            inputs += send(house.bootstrap, house.topics, cases[start : start + 4])
             time.sleep(0.2)
         burst_at = time.monotonic()
         inputs += send(house.bootstrap, house.topics, cases[STEADY:])

@@ -10,6 +10,7 @@ import pytest
 from tests.faults.conftest import Record
 from tests.faults.processes import ONE_BROKER, QUICK, SLOW_SECONDS, kill_and_take_over, prompt_load
 from tests.faults.rows import Row
+from tests.faults.test_kill_at_each_step import SLOW_WRITES
 from tests.support.faulty_detectors import ALLOCATED_BYTES, HARMLESS, faulty_prompt
 from tests.support.house import House
 from tests.support.instrumented import Faults, Step
@@ -18,23 +19,26 @@ from tests.support.mutants import ACKS_BEFORE_PRODUCE, CONTENT_BEFORE_VERDICT, P
 PROMPTS = 400
 GIVE_UP_SECONDS = 12.0
 """After this, what a dead worker has committed without writing it is taken for lost."""
-SLOW_WRITES = 0.1
-"""Brokers that take their time: what is acknowledged too early stays unwritten for long enough to be seen."""
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("mutant", [ACKS_BEFORE_PRODUCE, None], ids=["acks_before_produce", "ours"])
 def test_acknowledging_before_producing_loses_records(
-    mutant: str | None, faults_house: House, rng: random.Random, seed: int, record: Record
+    faults_house: House, rng: random.Random, seed: int, record: Record
 ):
-    """Killed right after a commit."""
+    """Killed right after a commit. Ours: `test_kill_at_each_step`."""
     inputs = prompt_load(faults_house, PROMPTS)
-    faults = Faults(Step.AFTER_COMMIT, rng.randint(2, 4), SLOW_SECONDS, SLOW_WRITES, None, mutant, ("prompts",))
-    outcome = kill_and_take_over(faults_house, faults, inputs, GIVE_UP_SECONDS if mutant else 45)
-    record(
-        Row.of(outcome.report, f"mutant: {mutant}" if mutant else "the same, ours", ONE_BROKER, outcome.exits[:1], seed)
+    faults = Faults(
+        kill_at=Step.AFTER_COMMIT,
+        kill_nth=rng.randint(2, 4),
+        slow_seconds=SLOW_SECONDS,
+        deliver_delay_seconds=SLOW_WRITES[Step.AFTER_COMMIT],
+        mutant=ACKS_BEFORE_PRODUCE,
+        streams=("prompts",),
     )
-    assert ("lost" in outcome.report.problems, outcome.too_far > 0) == (bool(mutant), bool(mutant))
+    outcome = kill_and_take_over(faults_house, faults, inputs, GIVE_UP_SECONDS)
+    record(Row.of(outcome.report, f"mutant: {ACKS_BEFORE_PRODUCE}", ONE_BROKER, outcome.exits[:1], seed))
+    assert outcome.too_far > 0
+    assert "lost" in outcome.report.problems
 
 
 @pytest.mark.timeout(120)

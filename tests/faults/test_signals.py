@@ -27,9 +27,9 @@ from tests.support.watch import CommitWatch, all_committed
 from tests.support.worker import SESSION_SECONDS, WorkerProcess
 
 DRAIN_SECONDS = 45
-STORM_EVENTS = 7
+STORM_EVENTS = 6
 AFTER_STORM_SECONDS = 60
-"""To drain 700 records: a rebalance for each worker that was killed last, and some seconds of work."""
+"""To drain 500 records: a rebalance for each worker that was killed last, and some seconds of work."""
 
 
 @pytest.mark.timeout(150)
@@ -114,7 +114,7 @@ def test_three_workers_that_come_and_go_in_a_storm_drain_the_lag(
 ):
     """The lag is gone a bounded time after the storm; those that were told to go went in order."""
     house = faults_house
-    inputs = prompt_load(house, 700)
+    inputs = prompt_load(house, 500)
     oracle = house.oracle()
     with CommitWatch(house.bootstrap, group_of(house), house.topics.prompts, PARTITIONS) as watch:
         slow = Faults(slow_seconds=5 * SLOW_SECONDS, streams=("prompts",)).command

@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -36,7 +36,6 @@ from tests.support.faulty_detectors import with_faults
 class Step(StrEnum):
     """Where a worker can be killed, in the order of a record's way."""
 
-    NOTING = "noting_an_attempt"
     BEFORE_JUDGING = "before_judging"
     AFTER_JUDGING = "after_judging"
     BEFORE_CONTENT = "before_content"
@@ -152,15 +151,12 @@ def _wrap_outlet(faults: Faults, executioner: Executioner) -> None:
 
 
 def _wrap_emitter(faults: Faults, executioner: Executioner, topics: TopicNames) -> None:
-    steps = defaultdict(
-        lambda: Step.BEFORE_CONTENT, {topics.verdicts: Step.AFTER_JUDGING, topics.attempts: Step.NOTING}
-    )
 
     class WatchedEmitter(KafkaEmitter):
         async def deliver(self, records: Sequence[OutputRecord], timeout: float) -> None:
             await asyncio.sleep(faults.deliver_delay_seconds)
-            if records:
-                executioner.passing(steps[records[0].topic])
+            if records and records[0].topic != topics.attempts:
+                executioner.passing(Step.AFTER_JUDGING if records[0].topic == topics.verdicts else Step.BEFORE_CONTENT)
             await super().deliver(records, timeout)
 
     workers.KafkaEmitter = WatchedEmitter
