@@ -29,7 +29,7 @@ from tests.support.oracle import Oracle, Report
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
-    "DELIVERY__JUDGE_SECONDS": "4",
+    "DELIVERY__JUDGE_SECONDS": "10",
     "PROMPTS__BATCH_RECORDS": "16",
     "PROMPTS__QUEUE_RECORDS": "32",
 }
