@@ -155,11 +155,10 @@ def build_faust_app(settings: Settings, kind: ContentKind) -> faust.App:
     buffer = settings.stream(kind).queue_records
     options: dict[str, Any] = {
         "processing_guarantee": "at_least_once",
-        "agent_supervisor": "mode.CrashingSupervisor",
         "broker": [f"kafka://{host.strip()}" for host in kafka.bootstrap_servers.split(",")],
         "broker_credentials": broker_credentials(kafka),
         "broker_commit_interval": kafka.commit_interval_seconds,
-        "broker_max_poll_records": min(64, buffer),
+        "broker_max_poll_records": buffer,
         "broker_session_timeout": kafka.session_timeout_seconds,
         "broker_request_timeout": max(90.0, kafka.session_timeout_seconds * 2),
         # a rebalance waits for what was taken in, which takes a judging and a delivery at most
@@ -167,7 +166,6 @@ def build_faust_app(settings: Settings, kind: ContentKind) -> faust.App:
         "consumer_auto_offset_reset": "earliest",
         "consumer_max_fetch_size": kafka.max_message_bytes,
         "consumer_group_instance_id": f"{kafka.instance_id}-{kind.value}" if kafka.instance_id else None,
-        "stream_buffer_maxsize": min(64, buffer),
         "stream_wait_empty": True,
         "stream_publish_on_commit": False,
         "producer_threaded": False,
