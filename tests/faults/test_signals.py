@@ -22,6 +22,7 @@ from tests.support.house import PARTITIONS, House
 from tests.support.instrumented import Faults
 from tests.support.kafka_io import end_offsets
 from tests.support.material import image_cases, interleaved, prompt_cases
+from tests.support.mutants import WRITES_AFTER_A_STOP
 from tests.support.oracle import committed_too_far, send
 from tests.support.watch import CommitWatch, all_committed
 from tests.support.worker import SESSION_SECONDS, WorkerProcess
@@ -59,7 +60,10 @@ def test_sigterm_under_load_drains_and_exits_0(faults_house: House, face_detecto
 
 
 @pytest.mark.timeout(150)
-def test_a_worker_stopped_beyond_its_session_takes_nothing_back(faults_house: House, seed: int, record: Record):
+@pytest.mark.parametrize("mutant", [None, WRITES_AFTER_A_STOP], ids=["ours", "mutant"])
+def test_a_worker_stopped_beyond_its_session_takes_nothing_back(
+    mutant: str | None, faults_house: House, seed: int, record: Record
+):
     """Others have its partitions when it goes on, and every deadline of its own has passed.
 
     What it commits must not count; it may not reject as timed out what others have released.
@@ -68,7 +72,7 @@ def test_a_worker_stopped_beyond_its_session_takes_nothing_back(faults_house: Ho
     inputs = prompt_load(house, 900)
     oracle = house.oracle()
     settings = {**QUICK, "DELIVERY__JUDGE_SECONDS": str(JUDGE_SECONDS)}
-    slow = Faults(slow_seconds=3 * SLOW_SECONDS, streams=("prompts",)).command
+    slow = Faults(slow_seconds=3 * SLOW_SECONDS, mutant=mutant, streams=("prompts",)).command
     with CommitWatch(house.bootstrap, group_of(house), house.topics.prompts, PARTITIONS) as watch:
         workers = [house.worker(command=slow, settings=settings).wait_ready() for _ in range(2)]
         wait_until_done(oracle, len(inputs) // 10)
@@ -82,7 +86,11 @@ def test_a_worker_stopped_beyond_its_session_takes_nothing_back(faults_house: Ho
         drained = all_committed(watch, end_offsets(house.bootstrap, house.topics.prompts), [house.topics.prompts], 30)
         exits = [worker.terminate() if worker.running else worker.process.returncode for worker in workers]
     report = oracle.report(inputs)
-    record(Row.of(report, "SIGSTOP beyond the session, CONT", ONE_BROKER, exits, seed))
+    name = f"mutant: {mutant}" if mutant else "SIGSTOP beyond the session, CONT"
+    record(Row.of(report, name, ONE_BROKER, exits, seed))
+    if mutant:
+        assert "doubtful" in report.problems
+        return
     assert settled
     assert drained
     assert watch.looks > 50

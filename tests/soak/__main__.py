@@ -121,6 +121,7 @@ def _run_with_word(chaos: Chaos, load: Load, reader: SecondReader, seconds: floa
     while (left := end - time.monotonic()) > 0:
         chaos.run(min(TELL_SECONDS, left))
         faults = sum(chaos.faults.values())
+        left = max(0.0, end - time.monotonic())
         _tell(f"{left:6.0f} s to go: {len(load.inputs)} sent, {reader.lag} behind, {faults} faults")
 
 

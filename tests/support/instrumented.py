@@ -49,7 +49,7 @@ class Faults:
     """What is to go wrong in one worker.
 
     `kill_at` the `kill_nth` time, the process ends as by `kill -9`. `slow_seconds` is what a detector takes for each
-    record, `deliver_delay_seconds` what each round of writing takes on top. `mutant` names one of `mutants.MUTANTS`.
+    record, `deliver_delay_seconds` what each round of writing takes on top. `mutant` names one of `mutants`.
     Marked records make the detectors misbehave (`faulty_detectors`) in every case. `allocatable_bytes` limits the
     address space beyond what the loaded worker has.
     """
@@ -124,6 +124,8 @@ def install(faults: Faults, topics: TopicNames) -> None:
     _wrap_outlet(faults, executioner)
     _wrap_emitter(faults, executioner, topics)
     _wrap_commits(executioner)
+    if faults.mutant == mutants.WRITES_AFTER_A_STOP:
+        workers.watch_for_suspension = lambda *_: asyncio.sleep(0)
 
 
 def _wrap_judges(executioner: Executioner) -> None:

@@ -16,7 +16,8 @@ from streams.outlet import AtLeastOnceOutlet, Judged, Outlet
 ACKS_BEFORE_PRODUCE = "acks_before_produce"
 CONTENT_BEFORE_VERDICT = "content_before_verdict"
 PASSES_ON_ERROR = "passes_on_error"
-MUTANTS = (ACKS_BEFORE_PRODUCE, CONTENT_BEFORE_VERDICT, PASSES_ON_ERROR)
+WRITES_AFTER_A_STOP = "writes_after_a_stop"
+"""It does not notice that it was stopped beyond its session."""
 
 
 class HastyAckOutlet(AtLeastOnceOutlet):
