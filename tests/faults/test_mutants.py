@@ -1,6 +1,7 @@
 """Workers with one mistake each fail the rows that ours passes. The stock agent: `tests/integration/test_mutant.py`.
 
-One more stands beside its row, in `test_signals`. A mutant that the oracle lets through would mean that the rows prove nothing.
+One more stands beside its row, in `test_signals`. A mutant that the oracle lets through would mean that the rows prove
+nothing.
 """
 
 import random
