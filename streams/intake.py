@@ -5,7 +5,7 @@ generations, commits and lifecycle stay Faust's.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiokafka.errors import ConsumerStoppedError
@@ -73,22 +73,6 @@ class IntakeConsumer(Consumer):
             self._unacked_messages.discard(message)  # nobody took it, nobody would acknowledge it
             raise
         self._read_offset[tp] = offset
-
-    async def _commit_offsets(
-        self,
-        offsets: Mapping[TP, int],
-        start_new_transaction: bool = True,  # noqa: FBT001, FBT002  Faust's signature
-    ) -> bool:
-        """As Faust's own, which forgets what a group that was about to rebalance did not take: that is tried again."""
-        before = {tp: self._committed_offset[tp] for tp in offsets}
-        done: bool = await super()._commit_offsets(offsets, start_new_transaction)
-        for tp, offset in offsets.items():
-            # Another value: the partition was lost, or given once more and is read from what is committed.
-            if not done and self._committed_offset[tp] == offset:
-                known = before[tp]
-                self._committed_offset[tp] = known
-                self._acked[tp].extend(range(offset - 1 if known is None else known, offset))
-        return done
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Nothing: Faust's watchdog looks at streams, and there are none; `/healthz` tells a gate without progress."""

@@ -234,31 +234,6 @@ async def test_a_gap_after_the_very_first_record_is_noted_too(intake, monkeypatc
     assert app.consumer._new_offset(PLACE) == 6, upgrade("`_add_gap`", "compare `IntakeConsumer` with Faust's loop")
 
 
-@pytest.mark.parametrize("known", [None, 1])
-async def test_what_could_not_be_committed_is_tried_again(known, intake, monkeypatch):
-    """Faust answers a commit that a rebalance forestalled with False, and forgets the acks."""
-    app, deliveries = intake
-    app.consumer._committed_offset[PLACE] = known
-    await drain(app.consumer, monkeypatch, [message(1), message(2), message(3)])
-    for delivery in deliveries:
-        delivery.ack()
-    tried, answers = [], [False, True]
-
-    async def commit(offsets: dict[TP, int]) -> bool:
-        tried.append(dict(offsets))
-        return answers.pop(0)
-
-    async def flushed() -> None: ...
-
-    monkeypatch.setattr(app.consumer, "_commit", commit)
-    monkeypatch.setattr(app.consumer, "assignment", lambda: {PLACE})
-    monkeypatch.setattr(app.producer, "flush", flushed)
-    for _ in range(3):
-        await app.consumer.commit()
-    remedy = "compare `IntakeConsumer._commit_offsets` with Faust's; what is not tried again is judged again later"
-    assert tried == [{PLACE: 4}, {PLACE: 4}], upgrade("`_commit_offsets`, `_acked` or `_committed_offset`", remedy)
-
-
 # ── a live consumer ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
