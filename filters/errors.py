@@ -10,10 +10,12 @@
     │  ├─ MessageError
     │  ├─ PayloadTooLarge
     │  ├─ UnsupportedMedia
+    │  ├─ ObjectError
     │  └─ UnknownTenant
     ├─ DetectionError       retry the record alone once, then the policy's `on_error`
     │  ├─ InferenceError
     │  └─ DetectorTimeout
+    ├─ ObjectStoreError     the policy's `on_error`
     ├─ RedactionError       the policy's `on_error`
     └─ DeliveryError        no ack: the process ends and the input is replayed
 
@@ -82,6 +84,12 @@ class UnsupportedMedia(RecordError):
     code = "unsupported_media"
 
 
+class ObjectError(RecordError):
+    """What a record points at is not there, or is not what the record says."""
+
+    code = "object"
+
+
 class UnknownTenant(RecordError):
     """No policy is in force for the record's tenant."""
 
@@ -105,6 +113,13 @@ class DetectorTimeout(DetectionError):
     """The batch deadline passed before the record was judged."""
 
     code = "detector_timeout"
+
+
+class ObjectStoreError(VeilstreamError):
+    """An object store did not answer, or refused to; the record is not at fault."""
+
+    code = "object_store"
+    retriable = True
 
 
 class RedactionError(VeilstreamError):
