@@ -47,7 +47,7 @@ def read_claim(url: str, sha256: str | None, size: str | None, media_type: str |
 
 
 def mentions(place: ObjectUrl, parts: Iterable[bytes | None]) -> bool:
-    """Whether the object's key or path stands in any of `parts`, whatever host, scheme or escapes it is spelled with."""
+    """Whether the object's key or path stands in any of `parts`, by whatever host, scheme or escapes."""
     path = place.path
     lead = r"(?<![\w.-])" if "/" in path or len(path) >= _TELLING else "/"
     wanted = re.compile(lead + re.escape(path) + r"(?![\w-])", re.IGNORECASE)

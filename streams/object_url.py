@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 _NAME = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._=+,@:!()'$&;-]{1,255}"
 """One segment; `.` and `..` are none."""
 _BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
-_URL = re.compile(rf"(?P<scheme>s3)://(?P<bucket>{_BUCKET})/(?P<key>{_NAME}(?:/{_NAME})*)|file:///(?P<path>{_NAME}(?:/{_NAME})*)")
+_URL = re.compile(
+    rf"(?P<scheme>s3)://(?P<bucket>{_BUCKET})/(?P<key>{_NAME}(?:/{_NAME})*)|file:///(?P<path>{_NAME}(?:/{_NAME})*)"
+)
 _PREFIX = re.compile(rf"(?:s3://{_BUCKET}/|file:///{_NAME}/)(?:(?:{_NAME}|\{{tenant\}})/)*")
 LONGEST_URL = 2048
 """Characters; keys of S3 have 1,024 bytes at most, paths of Linux 4,096."""
@@ -77,4 +79,6 @@ def under(prefix: str, name: str) -> ObjectUrl:
 
 def meet(one: str, other: str) -> bool:
     """Whether an object can lie under both of two prefixes, for some tenants."""
-    return all(a == b or TENANT_MARK in (a, b) for a, b in zip(one.split("/")[:-1], other.split("/")[:-1], strict=False))
+    return all(
+        a == b or TENANT_MARK in (a, b) for a, b in zip(one.split("/")[:-1], other.split("/")[:-1], strict=False)
+    )
