@@ -14,8 +14,9 @@
     │  └─ UnknownTenant
     ├─ DetectionError       retry the record alone once, then the policy's `on_error`
     │  ├─ InferenceError
-    │  └─ DetectorTimeout
-    ├─ ObjectStoreError     the policy's `on_error`
+    │  ├─ DetectorTimeout
+    │  └─ PoisonRecord
+    ├─ ObjectStoreError     the policy's `on_error`; where a release cannot be written, reject
     ├─ RedactionError       the policy's `on_error`
     └─ DeliveryError        no ack: the process ends and the input is replayed
 
@@ -113,6 +114,13 @@ class DetectorTimeout(DetectionError):
     """The batch deadline passed before the record was judged."""
 
     code = "detector_timeout"
+
+
+class PoisonRecord(DetectionError):
+    """The process ended each time that it judged the record; no detector runs on it any more."""
+
+    code = "poison"
+    retriable = False
 
 
 class ObjectStoreError(VeilstreamError):

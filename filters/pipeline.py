@@ -54,6 +54,11 @@ class FilterPipeline:
         self._observer = observer
         self._clock = clock
 
+    @property
+    def observer(self) -> PipelineObserver:
+        """Is told of stages beside the pipeline, too."""
+        return self._observer
+
     def process_batch(self, records: Sequence[Record], deadline: float | None = None) -> list[Outcome]:
         """One outcome a record, in order.
 

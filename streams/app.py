@@ -12,18 +12,23 @@ from filters.image.limits import ImageLimits
 from filters.image.medium import ImageMedium
 from filters.keys import TenantKeys
 from filters.pipeline import AnyMedium, FilterPipeline, capabilities
+from filters.protocols import PipelineObserver
 from filters.records import ContentKind
 from filters.text.medium import PromptMedium, TextLimits
 from filters.text.patterns import PatternDetector
 from models.face import build_face_detector
 from models.manifest import load_manifest
 from models.weights import WeightStore
+from streams.attempts_topic import TopicAttempts
+from streams.claim_check import ClaimCheck, ClaimRules
 from streams.emit import Deliverer
-from streams.gate import Gate, GateLimits
+from streams.gate import Gate, GateLimits, SharedParts
 from streams.judge import Judge, OutputLimits
 from streams.kafka_client import broker_credentials, client_arguments
 from streams.message import MessageReader
 from streams.metrics import Metrics
+from streams.object_store import ObstoreObjects, S3Options
+from streams.object_url import bucket_names
 from streams.outlet import AtLeastOnceOutlet, Outlet
 from streams.policies import PolicyBoard
 from streams.policy_files import FolderPolicies
@@ -76,7 +81,25 @@ def build_judge(settings: Settings, kind: ContentKind, pipeline: FilterPipeline,
     stream = settings.stream(kind)
     reader = MessageReader(kind, stream.mapping, stream.max_bytes)
     limits = OutputLimits(settings.kafka.max_message_bytes, settings.delivery.max_sealed_bytes)
-    return Judge(kind, reader, pipeline, settings.topics, keys, limits)
+    claims = build_claims(settings, kind, pipeline.observer)
+    return Judge(kind, reader, pipeline, settings.topics, keys, limits, claims)
+
+
+def build_claims(settings: Settings, kind: ContentKind, observer: PipelineObserver) -> ClaimCheck:
+    """What fetches and writes images by reference."""
+    objects = settings.objects
+    rules = ClaimRules(
+        allowed=objects.allowed,
+        released=objects.released or "",
+        max_bytes=settings.images.max_image_bytes,
+        seconds=objects.timeout_seconds,
+        require_sha256=objects.require_sha256,
+    )
+    prefixes = [*objects.allowed, *([objects.released] if objects.released else [])]
+    # the claim check's own bound ends first, so that its error is the one that is seen
+    s3 = S3Options(objects.endpoint, objects.region, 2 * objects.timeout_seconds)
+    store = ObstoreObjects(bucket_names(prefixes), s3)
+    return ClaimCheck(store, rules, lambda stage, took, count: observer.stage_finished(stage, kind.value, took, count))
 
 
 def build_outlet(deliverer: Deliverer) -> Outlet:
@@ -88,7 +111,7 @@ def build_gate(
     settings: Settings,
     kind: ContentKind,
     judge: Judge,
-    outlet: Outlet,
+    shared: SharedParts,
     metrics: Metrics,
     on_fatal: Callable[[DeliveryError], None],
     may_judge: Callable[[], bool],
@@ -104,9 +127,17 @@ def build_gate(
         judge_seconds=settings.delivery.judge_seconds,
         deliver_seconds=settings.delivery.deliver_seconds,
     )
-    gate = Gate(judge, outlet, limits, metrics.stream(kind.value), on_fatal, may_judge)
+    observer = metrics.stream(kind.value)
+    gate = Gate(judge, shared, limits, observer, on_fatal, may_judge)
     metrics.watch_stream(kind.value, lambda: gate.open_records, lambda: gate.oldest_age)
     return gate
+
+
+def build_attempts(settings: Settings, deliverer: Deliverer) -> TopicAttempts:
+    """The count of attempts that all workers of the group share."""
+    client = client_arguments(settings.kafka)
+    timeout = settings.delivery.deliver_seconds
+    return TopicAttempts(client, settings.topics.attempts, settings.kafka.group, deliverer, timeout=timeout)
 
 
 class PolicySource(Protocol):

@@ -87,7 +87,7 @@ class ObstoreObjects:
         """As the protocol says."""
         # a folder has no place for a media type
         attributes: Any = {"Content-Type": media_type} if media_type and not url.is_file else None
-        async with _faults(seconds):
+        async with _faults(seconds), _missing_is_unreachable():
             await obstore.put_async(self._store(url), url.path, data, attributes=attributes, use_multipart=False)
 
     def _store(self, url: ObjectUrl) -> S3Store | LocalStore:
@@ -130,7 +130,7 @@ def _check_file(url: ObjectUrl) -> None:
         raise ObjectError("the referenced object is not there", reason="object_missing")
 
 
-async def _read(answer: obstore.GetResult, max_bytes: int) -> bytes:
+async def _read(answer: "obstore.GetResult", max_bytes: int) -> bytes:
     chunks, size = [], 0
     async for chunk in answer.stream():
         size += len(chunk)
@@ -142,6 +142,15 @@ async def _read(answer: obstore.GetResult, max_bytes: int) -> bytes:
 
 def _too_large(max_bytes: int) -> PayloadTooLarge:
     return PayloadTooLarge(f"the referenced object has more than {max_bytes} bytes", reason="object_too_large")
+
+
+@asynccontextmanager
+async def _missing_is_unreachable() -> AsyncIterator[None]:
+    """What is not there when an object is written is its bucket."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise ObjectStoreError("there is no such bucket", reason="object_unreachable") from None
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ Letters, digits and `._-=+,@:!()'$&;` only: nothing that is escaped anywhere, so
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 _NAME = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9._=+,@:!()'$&;-]{1,255}"
@@ -75,6 +76,11 @@ def under(prefix: str, name: str) -> ObjectUrl:
     """
     url = parse_object_url(prefix + name)
     return replace(url, root=url.path.removesuffix(name))
+
+
+def bucket_names(prefixes: Iterable[str]) -> frozenset[str]:
+    """The buckets that checked prefixes name."""
+    return frozenset(prefix.split("/")[2] for prefix in prefixes if prefix.startswith("s3://"))
 
 
 def meet(one: str, other: str) -> bool:

@@ -23,7 +23,7 @@ class Outlet(Protocol):
             DeliveryError: that cannot be found out.
         """
 
-    async def send(self, batch: Sequence[Judged], previous: Awaitable[None], seconds: float) -> None:
+    async def send(self, batch: Sequence[Judged], previous: Awaitable[object], seconds: float) -> None:
         """Return when all outputs of the batch are durable.
 
         Args:
@@ -50,7 +50,7 @@ class AtLeastOnceOutlet:
         del delivery
         return True
 
-    async def send(self, batch: Sequence[Judged], previous: Awaitable[None], seconds: float) -> None:
+    async def send(self, batch: Sequence[Judged], previous: Awaitable[object], seconds: float) -> None:
         """As the protocol says."""
         await self._deliverer.deliver([judgement.audit for _, judgement in batch], seconds)
         await previous
