@@ -95,10 +95,9 @@ def build_claims(settings: Settings, kind: ContentKind, observer: PipelineObserv
         seconds=objects.timeout_seconds,
         require_sha256=objects.require_sha256,
     )
-    prefixes = [*objects.allowed, *([objects.released] if objects.released else [])]
     # the claim check's own bound ends first, so that its error is the one that is seen
     s3 = S3Options(objects.endpoint, objects.region, 2 * objects.timeout_seconds)
-    store = ObstoreObjects(bucket_names(prefixes), s3)
+    store = ObstoreObjects(bucket_names(objects.prefixes), s3)
     return ClaimCheck(store, rules, lambda stage, took, count: observer.stage_finished(stage, kind.value, took, count))
 
 

@@ -173,6 +173,11 @@ class ObjectSettings(_Group):
     endpoint: str | None = Field(default=None, description="URL of an S3 that is not Amazon's.")
     region: str | None = Field(default=None, description="S3 region; `AWS_REGION` of the environment where absent.")
 
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """All that are named."""
+        return self.allowed if self.released is None else (*self.allowed, self.released)
+
     @model_validator(mode="after")
     def _released_is_apart(self) -> Self:
         if self.allowed and self.released is None:

@@ -83,7 +83,7 @@ class Shelf:
 class Claimed:
     """A picture that is sent by reference.
 
-    `case` is the same picture inline; `said` overrides what is said of the object; `url` is where it lies.
+    `case` is the same picture inline; `url` is where it lies; `said` overrides attributes, None leaves one out.
     """
 
     case: Case
@@ -98,8 +98,9 @@ class Claimed:
 
 def claimed(shelf: Shelf, case: Case, scheme: str, **said: Any) -> Claimed:
     """Put an inline case's picture on the shelf, under a name that no output may hold."""
-    name = f"{case.tenant}/original-{case.request_id}.bin"
-    url = shelf.store(scheme, name, encoded(case))
+    data = encoded(case)
+    name = f"{case.tenant}/original-{case.request_id}-{hashlib.sha256(data).hexdigest()[:8]}.bin"
+    url = shelf.store(scheme, name, data)
     return Claimed(dataclasses.replace(case, private=(*case.private, name)), url, said)
 
 
@@ -122,6 +123,7 @@ def send_all(house: House, given: Iterable[Claimed | Case]) -> list[Input]:
 def _referring(case: Case, url: str, overrides: Mapping[str, Any]) -> tuple[bytes | None, Headers]:
     data = encoded(case)
     said = {"dataref": url, "datarefsha256": hashlib.sha256(data).hexdigest(), "datarefsize": len(data), **overrides}
+    said = {name: value for name, value in said.items() if value is not None}
     if case.envelope == "binary":
         return None, (*case.headers, *((f"ce_{name}", str(value).encode()) for name, value in said.items()))
     document = json.loads(case.value)
@@ -129,8 +131,8 @@ def _referring(case: Case, url: str, overrides: Mapping[str, Any]) -> tuple[byte
         del document["data_base64"]
         return json.dumps(document | said).encode(), case.headers
     media_type = document.pop("image").partition(";")[0].removeprefix("data:")
-    names = zip(("image_url", "image_sha256", "image_size"), said.values(), strict=True)
-    return json.dumps(document | dict(names) | {"image_type": media_type}).encode(), case.headers
+    renamed = {name.replace("dataref", "image_") if name != "dataref" else "image_url": said[name] for name in said}
+    return json.dumps(document | renamed | {"image_type": media_type}).encode(), case.headers
 
 
 class ResolvingTail(TopicTail):
