@@ -1,5 +1,6 @@
 """The one place where objects are built from settings."""
 
+import asyncio
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from models.face import build_face_detector
 from models.manifest import load_manifest
 from models.weights import WeightStore
 from streams.emit import Deliverer
+from streams.exactly_once import ExactlyOnceOutlet
 from streams.gate import Gate, GateLimits
 from streams.judge import Judge, OutputLimits
 from streams.kafka_client import broker_credentials, client_arguments
@@ -30,7 +32,10 @@ from streams.policy_files import FolderPolicies
 from streams.policy_log import PolicyLog
 from streams.policy_topic import TopicPolicies
 from streams.settings import Settings
+from streams.topic_admin import librdkafka_arguments
+from streams.transactions import KafkaTransactions, require_transactions
 
+_NEVER_SECONDS = 1e12
 _LEAST_QUEUE_BYTES = 32 * 1024 * 1024
 
 
@@ -79,9 +84,19 @@ def build_judge(settings: Settings, kind: ContentKind, pipeline: FilterPipeline,
     return Judge(kind, reader, pipeline, settings.topics, keys, limits)
 
 
-def build_outlet(deliverer: Deliverer) -> Outlet:
-    """What the gates write through."""
-    return AtLeastOnceOutlet(deliverer)
+async def build_outlet(settings: Settings, kind: ContentKind, deliverer: Deliverer) -> Outlet:
+    """What the gate of one stream writes through.
+
+    Raises:
+        ConfigurationError: exactly once is asked for, and the brokers keep no transactions.
+        DeliveryError: no broker answers.
+    """
+    if not settings.delivery.transactional:
+        return AtLeastOnceOutlet(deliverer)
+    arguments, seconds = librdkafka_arguments(settings.kafka), settings.delivery.deliver_seconds
+    await asyncio.to_thread(require_transactions, arguments, seconds)
+    group, largest = consumer_group(settings, kind), settings.kafka.max_message_bytes
+    return ExactlyOnceOutlet(lambda place: KafkaTransactions(arguments, group, place, largest, seconds), seconds)
 
 
 def build_gate(
@@ -149,6 +164,8 @@ def build_faust_app(settings: Settings, kind: ContentKind) -> faust.App:
         "agent_supervisor": "mode.CrashingSupervisor",
         "broker": [f"kafka://{host.strip()}" for host in kafka.bootstrap_servers.split(",")],
         "broker_credentials": broker_credentials(kafka),
+        # Faust warns when it has committed nothing for as long; under transactions it never commits
+        "broker_commit_livelock_soft_timeout": _NEVER_SECONDS if delivery.transactional else 300.0,
         "broker_commit_interval": kafka.commit_interval_seconds,
         "broker_max_poll_records": min(64, buffer),
         "broker_session_timeout": kafka.session_timeout_seconds,
@@ -170,7 +187,12 @@ def build_faust_app(settings: Settings, kind: ContentKind) -> faust.App:
         # Faust makes empty folders for tables there, by default in the working directory; nothing is written to them
         "datadir": str(Path(tempfile.gettempdir()) / "veilstream"),
     }
-    return faust.App(f"{kafka.group}-{kind.value}s", **options)
+    return faust.App(consumer_group(settings, kind), **options)
+
+
+def consumer_group(settings: Settings, kind: ContentKind) -> str:
+    """The group that reads a stream's topic."""
+    return f"{settings.kafka.group}-{kind.value}s"
 
 
 def input_topic(settings: Settings, kind: ContentKind) -> str:

@@ -184,9 +184,8 @@ class Gate:
         self, batch: Sequence[Delivery], previous: Awaitable[None], released: asyncio.Future[None]
     ) -> None:
         deadline = time.monotonic() + self._limits.judge_seconds
-        raws = [delivery.raw for delivery in batch]
-        judgements = await self._judge_within(raws, deadline)
-        await self._outlet.send(list(zip(raws, judgements, strict=True)), previous, self._limits.deliver_seconds)
+        judgements = await self._judge_within([delivery.raw for delivery in batch], deadline)
+        await self._outlet.send(list(zip(batch, judgements, strict=True)), previous, self._limits.deliver_seconds)
         now = time.time()
         for delivery, judgement in zip(batch, judgements, strict=True):
             stamp = delivery.raw.timestamp_ms

@@ -6,9 +6,8 @@ from typing import Protocol
 from streams.acks import Delivery
 from streams.emit import Deliverer
 from streams.judge import Judgement
-from streams.message import RawMessage
 
-Judged = tuple[RawMessage, Judgement]
+Judged = tuple[Delivery, Judgement]
 
 
 class Outlet(Protocol):

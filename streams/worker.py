@@ -77,12 +77,13 @@ class Worker:
         await self._policies.start(self._settings.policies.catch_up_seconds)
         await self._emitter.start()
         pipeline = FilterPipeline(media, board, self._metrics)
-        outlet = build.build_outlet(self._emitter)
         for kind in self._kinds:
             judge = build.build_judge(self._settings, kind, pipeline, self._keys)
+            outlet = await build.build_outlet(self._settings, kind, self._emitter)
             gate = build.build_gate(self._settings, kind, judge, outlet, self._metrics, self._die, self._policies_fresh)
             app = build.build_faust_app(self._settings, kind)
-            attach(app, build.input_topic(self._settings, kind), gate)
+            commits = not self._settings.delivery.transactional
+            attach(app, build.input_topic(self._settings, kind), gate, commits=commits)
             self._gates[kind], self._apps[kind] = gate, app
             self._tasks.append(asyncio.create_task(gate.run()))
         self._tasks.append(asyncio.create_task(self._watch_lag()))
