@@ -13,7 +13,8 @@
     │  └─ UnknownTenant
     ├─ DetectionError       retry the record alone once, then the policy's `on_error`
     │  ├─ InferenceError
-    │  └─ DetectorTimeout
+    │  ├─ DetectorTimeout
+    │  └─ PoisonRecord
     ├─ RedactionError       the policy's `on_error`
     └─ DeliveryError        no ack: the process ends and the input is replayed
 
@@ -105,6 +106,13 @@ class DetectorTimeout(DetectionError):
     """The batch deadline passed before the record was judged."""
 
     code = "detector_timeout"
+
+
+class PoisonRecord(DetectionError):
+    """The process ended each time that it judged the record; no detector runs on it any more."""
+
+    code = "poison"
+    retriable = False
 
 
 class RedactionError(VeilstreamError):

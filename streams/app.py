@@ -19,9 +19,10 @@ from filters.text.patterns import PatternDetector
 from models.face import build_face_detector
 from models.manifest import load_manifest
 from models.weights import WeightStore
+from streams.attempts_topic import TopicAttempts
 from streams.emit import Deliverer
 from streams.exactly_once import ExactlyOnceOutlet
-from streams.gate import Gate, GateLimits
+from streams.gate import Gate, GateLimits, SharedParts
 from streams.judge import Judge, OutputLimits
 from streams.kafka_client import broker_credentials, client_arguments
 from streams.message import MessageReader
@@ -33,7 +34,7 @@ from streams.policy_log import PolicyLog
 from streams.policy_topic import TopicPolicies
 from streams.settings import Settings
 from streams.topic_admin import librdkafka_arguments
-from streams.transactions import KafkaTransactions, require_transactions
+from streams.transactions import KafkaTransactions, Place, require_transactions
 
 _NEVER_SECONDS = 1e12
 _LEAST_QUEUE_BYTES = 32 * 1024 * 1024
@@ -84,8 +85,8 @@ def build_judge(settings: Settings, kind: ContentKind, pipeline: FilterPipeline,
     return Judge(kind, reader, pipeline, settings.topics, keys, limits)
 
 
-async def build_outlet(settings: Settings, kind: ContentKind, deliverer: Deliverer) -> Outlet:
-    """What the gate of one stream writes through.
+async def build_outlet(settings: Settings, deliverer: Deliverer) -> Outlet:
+    """What the gates write through.
 
     Raises:
         ConfigurationError: exactly once is asked for, and the brokers keep no transactions.
@@ -95,15 +96,20 @@ async def build_outlet(settings: Settings, kind: ContentKind, deliverer: Deliver
         return AtLeastOnceOutlet(deliverer)
     arguments, seconds = librdkafka_arguments(settings.kafka), settings.delivery.deliver_seconds
     await asyncio.to_thread(require_transactions, arguments, seconds)
-    group, largest = consumer_group(settings, kind), settings.kafka.max_message_bytes
-    return ExactlyOnceOutlet(lambda place: KafkaTransactions(arguments, group, place, largest, seconds), seconds)
+    groups = {input_topic(settings, kind): consumer_group(settings, kind) for kind in ContentKind}
+    largest = settings.kafka.max_message_bytes
+
+    def transactions(place: Place) -> KafkaTransactions:
+        return KafkaTransactions(arguments, groups[place[0]], place, largest, seconds)
+
+    return ExactlyOnceOutlet(transactions, seconds)
 
 
 def build_gate(
     settings: Settings,
     kind: ContentKind,
     judge: Judge,
-    outlet: Outlet,
+    shared: SharedParts,
     metrics: Metrics,
     on_fatal: Callable[[DeliveryError], None],
     may_judge: Callable[[], bool],
@@ -119,9 +125,17 @@ def build_gate(
         judge_seconds=settings.delivery.judge_seconds,
         deliver_seconds=settings.delivery.deliver_seconds,
     )
-    gate = Gate(judge, outlet, limits, metrics.stream(kind.value), on_fatal, may_judge)
+    observer = metrics.stream(kind.value)
+    gate = Gate(judge, shared, limits, observer, on_fatal, may_judge)
     metrics.watch_stream(kind.value, lambda: gate.open_records, lambda: gate.oldest_age)
     return gate
+
+
+def build_attempts(settings: Settings, deliverer: Deliverer) -> TopicAttempts:
+    """The count of attempts that all workers of the group share."""
+    client = client_arguments(settings.kafka)
+    timeout = settings.delivery.deliver_seconds
+    return TopicAttempts(client, settings.topics.attempts, settings.kafka.group, deliverer, timeout=timeout)
 
 
 class PolicySource(Protocol):

@@ -88,7 +88,7 @@ class ExactlyOnceOutlet:
                 lane = await self._open(place, delivery)
         return lane.admit(delivery)
 
-    async def send(self, batch: Sequence[Judged], previous: Awaitable[None], seconds: float) -> None:
+    async def send(self, batch: Sequence[Judged], previous: Awaitable[object], seconds: float) -> None:
         """As the protocol says: each partition's share in a transaction of its own, verdicts first."""
         await previous
         shares: defaultdict[Place, list[Judged]] = defaultdict(list)
@@ -124,11 +124,14 @@ class ExactlyOnceOutlet:
         return lane
 
     def _left_behind(self, delivery: Delivery) -> list[Place]:
-        """Partitions of earlier generations with nothing under way: gone, or to be opened anew at their next record."""
+        """The topic's partitions of earlier generations, with nothing under way: gone, or opened anew when needed."""
         return [
             place
             for place, lane in self._lanes.items()
-            if lane.generation < delivery.generation and not lane.admitted and not self._locks[place].locked()
+            if place[0] == delivery.raw.topic
+            and lane.generation < delivery.generation
+            and not lane.admitted
+            and not self._locks[place].locked()
         ]
 
     async def _close(self, places: Sequence[Place]) -> None:

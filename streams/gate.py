@@ -6,16 +6,18 @@ cannot be delivered the process ends without acknowledging, and the input is rep
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from filters.errors import DeliveryError, DetectionError, DetectorTimeout, InferenceError
+from filters.errors import DeliveryError, DetectionError, DetectorTimeout, InferenceError, PoisonRecord
 from streams.acks import AckLedger, Delivery
+from streams.attempts import GIVE_UP_AT, AttemptLog
+from streams.isolation import Isolation
 from streams.judge import Judgement
 from streams.message import RawMessage
-from streams.outlet import Outlet
+from streams.outlet import Judged, Outlet
 
 EXIT_DELIVERY_FAILED = 70
 """EX_SOFTWARE of sysexits.h; an orchestrator restarts the process and the input is replayed."""
@@ -43,6 +45,34 @@ class GateLimits:
     stuck_threads: int = 48
 
 
+@dataclass(frozen=True, slots=True)
+class SharedParts:
+    """What all gates of a process share.
+
+    Args:
+        outlet: makes outputs durable.
+        attempts: counts, beyond this process, the judgings that never ended.
+        isolation: a record that is tried again is judged alone in the whole process.
+    """
+
+    outlet: Outlet
+    attempts: AttemptLog
+    isolation: Isolation
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A delivery, and its record with the number of this attempt."""
+
+    delivery: Delivery
+    raw: RawMessage
+
+    @property
+    def suspect(self) -> bool:
+        """Whether a process ended while it judged this record."""
+        return self.raw.attempts > 1
+
+
 class BatchJudge(Protocol):
     """Judges raw messages in a worker thread."""
 
@@ -68,7 +98,7 @@ class Gate:
 
     Args:
         judge: runs in a thread of the gate's own pool.
-        outlet: makes outputs durable.
+        shared: outlet, attempts and isolation.
         limits: sizes and deadlines.
         observer: metrics.
         on_fatal: called when an output cannot be delivered; must end the process.
@@ -78,7 +108,7 @@ class Gate:
     def __init__(
         self,
         judge: BatchJudge,
-        outlet: Outlet,
+        shared: SharedParts,
         limits: GateLimits,
         observer: GateObserver,
         on_fatal: Callable[[DeliveryError], None],
@@ -86,11 +116,14 @@ class Gate:
     ) -> None:
         self._may_judge = may_judge
         self._judge = judge
-        self._outlet = outlet
+        self._outlet = shared.outlet
+        self._attempts = shared.attempts
+        self._isolation = shared.isolation
         self._limits = limits
         self._observer = observer
         self._on_fatal = on_fatal
-        self._queue: asyncio.Queue[Delivery] = asyncio.Queue(limits.queue_records)
+        self._queue: asyncio.Queue[_Taken] = asyncio.Queue(limits.queue_records)
+        self._held_over: _Taken | None = None
         self._slots = asyncio.Semaphore(limits.in_flight)
         self._ledger = AckLedger(time.time)
         self._threads = ThreadPoolExecutor(limits.stuck_threads + limits.in_flight, thread_name_prefix="judge")
@@ -104,15 +137,16 @@ class Gate:
         """Take a record in; waits while the gate is full, which is the back-pressure on the consumer."""
         async with self._room:
             await self._room.wait_for(lambda: self._taken_bytes < self._limits.queue_bytes)
-            self._taken_bytes += _size(delivery)
+            self._taken_bytes += delivery.raw.size
         if not self.open_records:
             self._progress = time.monotonic()
         self._ledger.open(delivery)
         if await self._outlet.admit(delivery):
-            await self._queue.put(delivery)
+            earlier = await self._attempts.earlier(delivery.raw, delivery.generation)
+            await self._queue.put(_Taken(delivery, replace(delivery.raw, attempts=earlier + 1)))
         else:
             self._ledger.close(delivery)
-            await self._give_back(_size(delivery))
+            await self._give_back(delivery.raw.size)
 
     async def run(self) -> None:
         """Form batches and pass them through, until cancelled."""
@@ -158,20 +192,27 @@ class Gate:
         """Seconds without progress while records are open; 0 while idle."""
         return time.monotonic() - self._progress if self.open_records else 0.0
 
-    async def _next_batch(self) -> list[Delivery]:
-        """Wait for a first record, then take what comes within the linger, up to the batch's limits."""
-        first = await self._queue.get()
-        batch, size = [first], _size(first)
+    async def _next_batch(self) -> list[_Taken]:
+        """Wait for a first record, then take what comes within the linger, up to the batch's limits.
+
+        A record that is tried again makes a batch of its own.
+        """
+        first = self._held_over or await self._queue.get()
+        self._held_over = None
+        batch, size = [first], first.raw.size
         closing = time.monotonic() + self._limits.linger_seconds
-        while len(batch) < self._limits.batch_records and size < self._limits.batch_bytes:
-            delivery = await self._next_within(closing - time.monotonic())
-            if delivery is None:
+        while not first.suspect and len(batch) < self._limits.batch_records and size < self._limits.batch_bytes:
+            taken = await self._next_within(closing - time.monotonic())
+            if taken is None:
                 break
-            batch.append(delivery)
-            size += _size(delivery)
+            if taken.suspect:
+                self._held_over = taken
+                break
+            batch.append(taken)
+            size += taken.raw.size
         return batch
 
-    async def _next_within(self, seconds: float) -> Delivery | None:
+    async def _next_within(self, seconds: float) -> _Taken | None:
         if not self._queue.empty():
             return self._queue.get_nowait()
         try:
@@ -181,20 +222,44 @@ class Gate:
             return None
 
     async def _pass_through(
-        self, batch: Sequence[Delivery], previous: Awaitable[None], released: asyncio.Future[None]
+        self, batch: Sequence[_Taken], previous: asyncio.Future[None], released: asyncio.Future[None]
     ) -> None:
-        deadline = time.monotonic() + self._limits.judge_seconds
-        judgements = await self._judge_within([delivery.raw for delivery in batch], deadline)
-        await self._outlet.send(list(zip(batch, judgements, strict=True)), previous, self._limits.deliver_seconds)
+        raws = [taken.raw for taken in batch]
+        judgements = await self._judged(raws)
+        judged = [(taken.delivery, judgement) for taken, judgement in zip(batch, judgements, strict=True)]
+        await self._send(raws, judged, previous)
         now = time.time()
-        for delivery, judgement in zip(batch, judgements, strict=True):
-            stamp = delivery.raw.timestamp_ms
+        for taken, judgement in zip(batch, judgements, strict=True):
+            stamp = taken.raw.timestamp_ms
             self._observer.delivered(judgement, max(0.0, now - stamp / 1000) if stamp is not None else 0.0)
-            self._ledger.close(delivery)
+            self._ledger.close(taken.delivery)
         self._progress = time.monotonic()
         released.set_result(None)
         self._slots.release()
-        await self._give_back(sum(_size(delivery) for delivery in batch))
+        await self._give_back(sum(raw.size for raw in raws))
+
+    async def _send(self, raws: Sequence[RawMessage], judged: Sequence[Judged], previous: asyncio.Future[None]) -> None:
+        """Write; content only when it is durable that the judging has ended: what is given up was never released."""
+        seconds = self._limits.deliver_seconds
+        if raws[0].attempts > 1:
+            await self._attempts.survived(raws)  # nor may a verdict be written that another attempt would contradict
+            await self._outlet.send(judged, previous, seconds)
+            return
+        ready = asyncio.gather(asyncio.shield(previous), self._attempts.survived(raws))
+        try:
+            await self._outlet.send(judged, ready, seconds)
+        finally:
+            ready.cancel()
+
+    async def _judged(self, raws: Sequence[RawMessage]) -> list[Judgement]:
+        attempt = raws[0].attempts
+        # noted inside: a record that waits for its turn has nothing to do with a death meanwhile
+        async with self._isolation.together() if attempt == 1 else self._isolation.alone():
+            await self._attempts.begin(raws)
+            if attempt < GIVE_UP_AT:
+                return await self._judge_within(raws, time.monotonic() + self._limits.judge_seconds)
+            ends = f"the process ended {attempt - 1} times while it judged this record"
+            return [self._judge.failed(raw, PoisonRecord(ends)) for raw in raws]
 
     async def _give_back(self, size: int) -> None:
         async with self._room:
@@ -242,7 +307,3 @@ class Gate:
             done.exception()  # seen, so that asyncio does not print it: its text may hold content
 
         work.add_done_callback(came_back)
-
-
-def _size(delivery: Delivery) -> int:
-    return len(delivery.raw.value or b"")

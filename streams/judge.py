@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from filters.errors import DetectionError, PayloadTooLarge, RecordError, RedactionError
+from filters.errors import DetectionError, MessageError, PayloadTooLarge, RecordError, RedactionError
 from filters.keys import TenantKeys
 from filters.pipeline import FilterPipeline
 from filters.records import Content, ContentKind, RecordContext
 from filters.verdict import Action, Failure, Outcome, PolicyRef, Verdict, verdict_id
+from streams.attempts import GIVE_UP_AT
 from streams.dead_letter import DeadLetterWriter
 from streams.documents import encode, rejection_document, verdict_document
 from streams.emit import OutputRecord
@@ -88,7 +89,9 @@ class Judge:
 
     def failed(self, raw: RawMessage, error: DetectionError) -> Judgement:
         """The judgement of a message whose judging failed as a whole."""
-        message = self._read(raw)
+        # a record that killed even an attempt which only read it is not read again
+        unread = MessageError("reading the message ended the process", reason="poison")
+        message = unread if raw.attempts > GIVE_UP_AT else self._read(raw)
         if not isinstance(message, ReadMessage):
             return self._unread(raw, message)
         return self._judgement(raw, message, self._pipeline.failed(message.record, error, "detect"))
@@ -173,7 +176,7 @@ class Judge:
             failure,
             Identity(context.tenant or None, context.request_id or None),
             verdict_id=verdict.id,
-            attempts=1,
+            attempts=raw.attempts,
             at=datetime.now(UTC),
         )
         return OutputRecord(self._topics.dead_letters, _aside_key(raw), letter.value, letter.headers)

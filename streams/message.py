@@ -22,7 +22,9 @@ OWN_HEADERS = "veilstream-"
 
 @dataclass(frozen=True, slots=True)
 class RawMessage:
-    """A message as Kafka gave it. `timestamp_ms` is in milliseconds of the Unix epoch."""
+    """A message as Kafka gave it. `timestamp_ms` is in milliseconds of the Unix epoch; `attempts` counts from 1 how
+    often judging it was begun, by this process or one that ended before.
+    """
 
     topic: str
     partition: int
@@ -31,6 +33,7 @@ class RawMessage:
     value: bytes | None = field(repr=False)
     headers: HeaderItems = field(default=(), repr=False)
     timestamp_ms: int | None = None
+    attempts: int = 1
 
     @property
     def source(self) -> SourcePosition:

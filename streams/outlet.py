@@ -22,7 +22,7 @@ class Outlet(Protocol):
             DeliveryError: that cannot be found out.
         """
 
-    async def send(self, batch: Sequence[Judged], previous: Awaitable[None], seconds: float) -> None:
+    async def send(self, batch: Sequence[Judged], previous: Awaitable[object], seconds: float) -> None:
         """Return when all outputs of the batch are durable.
 
         Args:
@@ -33,6 +33,9 @@ class Outlet(Protocol):
         Raises:
             DeliveryError: not all outputs became durable; none of the batch may be acknowledged.
         """
+
+    async def stop(self) -> None:
+        """Let go of what it holds, when nothing is being written."""
 
 
 class AtLeastOnceOutlet:
@@ -49,8 +52,11 @@ class AtLeastOnceOutlet:
         del delivery
         return True
 
-    async def send(self, batch: Sequence[Judged], previous: Awaitable[None], seconds: float) -> None:
+    async def send(self, batch: Sequence[Judged], previous: Awaitable[object], seconds: float) -> None:
         """As the protocol says."""
         await self._deliverer.deliver([judgement.audit for _, judgement in batch], seconds)
         await previous
         await self._deliverer.deliver([output for _, judgement in batch for output in judgement.outputs], seconds)
+
+    async def stop(self) -> None:
+        """Nothing: the deliverer is its owner's."""

@@ -16,6 +16,7 @@ MAX_MESSAGE_BYTES = "max.message.bytes"
 MIN_INSYNC_REPLICAS = "min.insync.replicas"
 CLEANUP_POLICY = "cleanup.policy"
 RETENTION_MS = "retention.ms"
+SEGMENT_BYTES = "segment.bytes"
 AT_LEAST = frozenset({MAX_MESSAGE_BYTES, MIN_INSYNC_REPLICAS})
 """Configurations of which a topic may have more than is needed."""
 
@@ -41,6 +42,9 @@ class TopicNames(BaseModel):
     verdicts: TopicName = Field(default="generation.verdicts", description="One verdict a record, no content.")
     dead_letters: TopicName = Field(default="generation.dead-letters", description="What could not be judged.")
     policies: TopicName = Field(default="generation.policies", description="Tenants' policies; compacted.")
+    attempts: TopicName = Field(
+        default="generation.attempts", description="What workers are judging now, by position; compacted, no content."
+    )
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
@@ -58,7 +62,7 @@ class TopicSizing:
     """What a cluster's operator chooses.
 
     Args:
-        partitions: of every topic but the policies', which has one (its order is the order of publication); ≥ 1.
+        partitions: of every topic but policies and attempts, which have one (their order is that of writing); ≥ 1.
         replication: brokers that keep a copy, ≥ 1; below 3 a single lost broker can stop or lose a topic.
         max_message_bytes: the largest record with content.
     """
@@ -161,6 +165,14 @@ def wanted_topics(names: TopicNames, sizing: TopicSizing) -> tuple[TopicSpec, ..
             partitions=1,
             replication=sizing.replication,
             required=_durable(sizing) | {CLEANUP_POLICY: "compact"},
+        ),
+        TopicSpec(
+            name=names.attempts,
+            partitions=1,
+            replication=sizing.replication,
+            required=_durable(sizing) | {CLEANUP_POLICY: "compact,delete"},
+            # a worker that starts reads all of it: small segments are compacted sooner
+            initial={RETENTION_MS: str(_DAY_MS), SEGMENT_BYTES: str(4 * 1024 * 1024)},
         ),
     )
 

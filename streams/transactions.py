@@ -26,9 +26,7 @@ _FENCED = frozenset(
         KafkaError.INVALID_PRODUCER_EPOCH,
     }
 )
-_REFUSED = frozenset(
-    {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD}
-)
+_REFUSED = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD})
 """What no second attempt mends."""
 _LOG = logging.getLogger("veilstream.librdkafka")
 """librdkafka tells of a fencing on stderr unless it has a logger; ours passes templates only."""
@@ -111,7 +109,8 @@ class KafkaTransactions:
             consumer.close()
         if answer.error is not None:
             raise DeliveryError(f"the committed offset cannot be read: {answer.error.name()}")
-        return int(answer.offset) if answer.offset >= 0 else None
+        offset = answer.offset
+        return offset if offset is not None and offset >= 0 else None
 
     def first_offset(self, start: int | None, seconds: float) -> int:
         """As the protocol says; records of transactions that were aborted count, for Faust's consumer sees them."""
@@ -123,7 +122,9 @@ class KafkaTransactions:
             while time.monotonic() < deadline:
                 message = consumer.poll(_left(deadline))
                 if message is not None and message.error() is None:
-                    return int(message.offset())
+                    offset = message.offset()
+                    if offset is not None:
+                        return offset
         finally:
             consumer.close()
         raise DeliveryError("the input cannot be read from its committed offset on")
@@ -201,9 +202,7 @@ def require_transactions(arguments: Mapping[str, str | int], seconds: float) -> 
     try:
         cluster = Producer(dict(arguments), logger=_LOG).list_topics(timeout=seconds).cluster_id
     except KafkaException as error:
-        raise DeliveryError(
-            f"no broker answers ({error.args[0].name()})", reason="broker_unreachable"
-        ) from None
+        raise DeliveryError(f"no broker answers ({error.args[0].name()})", reason="broker_unreachable") from None
     if is_mock(cluster):
         raise ConfigurationError(
             "delivery.guarantee exactly_once needs a real Kafka; the embedded broker keeps no transactions",
@@ -221,9 +220,7 @@ def _queue(
 ) -> None:
     while True:
         try:
-            producer.produce(
-                record.topic, record.value, record.key, headers=list(record.headers), on_delivery=reported
-            )
+            producer.produce(record.topic, record.value, record.key, headers=list(record.headers), on_delivery=reported)
         except BufferError:
             if time.monotonic() >= deadline:
                 raise DeliveryError("the producer's queue stays full") from None

@@ -14,11 +14,14 @@ from filters.pipeline import AnyMedium, FilterPipeline
 from filters.records import ContentKind
 from streams import app as build
 from streams.agents import attach, has_joined, lags, run_until
+from streams.attempts_topic import TopicAttempts
 from streams.emit import KafkaEmitter
-from streams.gate import EXIT_DELIVERY_FAILED, Gate
+from streams.gate import EXIT_DELIVERY_FAILED, Gate, SharedParts
 from streams.http import OperationsServer
+from streams.isolation import Isolation
 from streams.kafka_client import client_arguments
 from streams.metrics import Metrics
+from streams.outlet import Outlet
 from streams.policies import PolicyBoard
 from streams.settings import Settings
 
@@ -43,6 +46,8 @@ class Worker:
         self._emitter = KafkaEmitter(client_arguments(settings.kafka), settings.kafka.max_message_bytes)
         self._board: PolicyBoard | None = None
         self._policies: build.PolicySource | None = None
+        self._attempts: TopicAttempts | None = None
+        self._outlet: Outlet | None = None
         self._gates: dict[ContentKind, Gate] = {}
         self._apps: dict[ContentKind, faust.App] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -76,11 +81,14 @@ class Worker:
         self._policies = build.build_policy_source(self._settings, board)
         await self._policies.start(self._settings.policies.catch_up_seconds)
         await self._emitter.start()
+        self._attempts = attempts = build.build_attempts(self._settings, self._emitter)
+        await attempts.start(self._settings.policies.catch_up_seconds)
         pipeline = FilterPipeline(media, board, self._metrics)
+        self._outlet = outlet = await build.build_outlet(self._settings, self._emitter)
+        shared = SharedParts(outlet, attempts, Isolation())
         for kind in self._kinds:
             judge = build.build_judge(self._settings, kind, pipeline, self._keys)
-            outlet = await build.build_outlet(self._settings, kind, self._emitter)
-            gate = build.build_gate(self._settings, kind, judge, outlet, self._metrics, self._die, self._policies_fresh)
+            gate = build.build_gate(self._settings, kind, judge, shared, self._metrics, self._die, self._policies_fresh)
             app = build.build_faust_app(self._settings, kind)
             commits = not self._settings.delivery.transactional
             attach(app, build.input_topic(self._settings, kind), gate, commits=commits)
@@ -104,6 +112,10 @@ class Worker:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._attempts is not None:
+            await self._attempts.stop()
+        if self._outlet is not None:
+            await self._outlet.stop()
         await self._emitter.stop()
         if self._policies is not None:
             await self._policies.stop()

@@ -116,6 +116,31 @@ class MemoryDeliverer:
         self.calls.append(list(records))
 
 
+class MemoryAttempts:
+    """`AttemptLog` that outlives the gates it is given to; `refuse` makes it fail."""
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[str, int, int], int] = {}
+        self.refuse = False
+
+    async def earlier(self, raw: RawMessage, generation: int) -> int:
+        assert generation >= 0
+        return self.counts.get((raw.topic, raw.partition, raw.offset), 0)
+
+    async def begin(self, raws: Sequence[RawMessage]) -> None:
+        self._answer()
+        self.counts |= {(raw.topic, raw.partition, raw.offset): raw.attempts for raw in raws}
+
+    async def survived(self, raws: Sequence[RawMessage]) -> None:
+        self._answer()
+        for raw in raws:
+            self.counts.pop((raw.topic, raw.partition, raw.offset), None)
+
+    def _answer(self) -> None:
+        if self.refuse:
+            raise DeliveryError("refused by the test")
+
+
 class FakeDelivery:
     """`Delivery` that notes its ack in a shared list."""
 

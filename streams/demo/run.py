@@ -27,6 +27,8 @@ from streams.policy_publish import publish_policy
 from streams.topics import TopicNames
 
 _PARTITIONS = 4
+_STEERING = frozenset({"policies", "attempts"})
+"""Topics of one partition, in whose records no output stands."""
 _READY_SECONDS = 90.0
 """A worker is ready within 5 s of CPU; two busy cores, and CUDA's libraries on a cold disk, take longer."""
 _PRODUCE_SECONDS = 20.0
@@ -62,7 +64,7 @@ class Demo:
             ConfigurationError: the worker does not start (weights are missing, say).
             DeliveryError: the broker does not take the inputs.
         """
-        partitions = {name: _PARTITIONS for _, name in self._topics} | {self._topics.policies: 1}
+        partitions = {name: 1 if role in _STEERING else _PARTITIONS for role, name in self._topics}
         with _sigterm_unwinds(), EmbeddedBroker(partitions) as broker:
             self._say(f"embedded broker at {broker.bootstrap_servers}")
             with self._phase("policies"):
@@ -91,7 +93,7 @@ class Demo:
 
     def _through(self, bootstrap: str, worker: WorkerProcess) -> Evidence:
         self._say("the worker is ready: models loaded, policies read, partitions assigned")
-        outputs = [name for role, name in self._topics if role not in ("prompts", "images", "policies")]
+        outputs = [name for role, name in self._topics if role not in {"prompts", "images"} | _STEERING]
         with OutputReader(bootstrap, outputs) as reader:
             with self._phase("produce"):
                 places = produce(bootstrap, self._inputs(), _PRODUCE_SECONDS)

@@ -31,14 +31,16 @@ class House:
     def __init__(self, broker: Broker, folder: Path, tenants: Iterable[str] = POLICIES) -> None:
         name = unique("e2e")
         roles = ("prompts", "images", "prompts_released", "images_released", "rejected", "held", "verdicts")
-        names = {role: f"{name}.{role}" for role in (*roles, "dead_letters", "policies")}
+        names = {role: f"{name}.{role}" for role in (*roles, "dead_letters", "policies", "attempts")}
         self.topics = TopicNames(**names)
         self.group = f"{name}.group"
         self.bootstrap = broker.bootstrap_servers
         self.folder = folder
         self._workers = 0
         self._open = ExitStack()
-        broker.create_topics({topic: 1 if role == "policies" else PARTITIONS for role, topic in self.topics})
+        broker.create_topics(
+            {topic: 1 if role in ("policies", "attempts") else PARTITIONS for role, topic in self.topics}
+        )
         for tenant in tenants:
             self.publish(tenant, POLICIES[tenant].encode())
 

@@ -4,9 +4,11 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 
 import numpy as np
 
+from filters.errors import PoisonRecord
 from filters.protocols import ImageDetector
 from filters.records import ContentKind
 from filters.verdict import Action
@@ -79,8 +81,14 @@ class Report:
     released: int
     rejected: int
     held: int
+    given_up: int
+    """Inputs that were answered without a detector, because processes ended while they judged them."""
     duplicates: int
     """Outputs beyond the first of an input: verdicts and content."""
+    verdicts: int
+    """Inputs that have one."""
+    longest_stall: float
+    """The longest time between a new verdict and the next one, in seconds."""
 
     @property
     def problems(self) -> dict[str, tuple[str, ...]]:
@@ -93,7 +101,7 @@ class Report:
         """Figures in a line."""
         return (
             f"released {self.released}, rejected {self.rejected}, held {self.held}, lost {len(self.lost)}, "
-            f"duplicates {self.duplicates}"
+            f"duplicates {self.duplicates}, given up {self.given_up}"
         )
 
 
@@ -168,7 +176,10 @@ class Oracle:
             released=sum(bool(records) for records in released.values()),
             rejected=self._sources_on(self._topics.rejected),
             held=self._sources_on(self._topics.held),
+            given_up=sum(self._is_given_up(source) for source in by_source),
             duplicates=sum(len(records) - 1 for by in (self._verdicts, self._content) for records in by.values()),
+            verdicts=len(self._verdicts.keys() & by_source.keys()),
+            longest_stall=self._longest_stall(),
         )
 
     def _take_in(self) -> None:
@@ -193,11 +204,14 @@ class Oracle:
 
     def _is_hasty(self, source: str) -> bool:
         verdicts, content = self._verdicts.get(source, ()), self._content.get(source, ())
-        times = [
-            min((self._tail.times[each.topic, each.partition, each.offset] for each in records), default=0)
-            for records in (verdicts, content)
-        ]
-        return bool(content) and times[1] < times[0]
+        return bool(content) and self._first_time(content) < self._first_time(verdicts)
+
+    def _first_time(self, records: Sequence[Incoming]) -> int:
+        return min((self._tail.times[each.topic, each.partition, each.offset] for each in records), default=0)
+
+    def _longest_stall(self) -> float:
+        times = sorted(self._first_time(records) for records in self._verdicts.values())
+        return max((later - sooner for sooner, later in pairwise(times)), default=0) / 1000
 
     def _sources_on(self, topic: str) -> int:
         return sum(any(record.topic == topic for record in records) for records in self._content.values())
@@ -206,12 +220,16 @@ class Oracle:
         records = [*self._verdicts.get(source, ()), *self._content.get(source, ())]
         return {record.header(VERDICT) for record in records}
 
+    def _is_given_up(self, source: str) -> bool:
+        return any(_failure_code(record) == PoisonRecord.code for record in self._verdicts.get(source, ()))
+
     def _is_misjudged(self, given: Input) -> bool:
         for record in self._verdicts.get(given.source, ()):
             document = json.loads(record.value or b"null")
             same = document["verdict_id"].encode() == record.header(VERDICT)
             known = document["request_id"] == given.case.request_id and document["tenant"] == given.case.tenant
-            if not same or not known or Action(document["action"]) not in given.case.actions:
+            given_up = _failure_code(record) == PoisonRecord.code
+            if not same or not known or not (given_up or Action(document["action"]) in given.case.actions):
                 return True
         return False
 
@@ -256,6 +274,11 @@ def _where(by_source: Mapping[str, Input], holds: Callable[[Input], object]) -> 
 
 def _source(record: Incoming) -> str:
     return (record.header(SOURCE) or b"").decode()
+
+
+def _failure_code(verdict: Incoming) -> str | None:
+    error = json.loads(verdict.value or b"null")["error"]
+    return error["code"] if error else None
 
 
 def _is_altered(given: Input, record: Incoming) -> bool:

@@ -11,11 +11,12 @@ from filters.errors import DeliveryError, DetectorTimeout, InferenceError
 from filters.records import ContentKind, RecordContext, SourcePosition
 from filters.verdict import Action, Failure, PolicyRef, Verdict, verdict_id
 from streams.emit import OutputRecord
-from streams.gate import Gate, GateLimits
+from streams.gate import Gate, GateLimits, SharedParts
+from streams.isolation import Isolation
 from streams.judge import Judgement
 from streams.message import RawMessage
 from streams.outlet import AtLeastOnceOutlet
-from tests.fakes import FakeDelivery, MemoryDeliverer
+from tests.fakes import FakeDelivery, MemoryAttempts, MemoryDeliverer
 
 LIMITS = GateLimits(batch_records=8, batch_bytes=1 << 20, linger_seconds=0.005, queue_records=16, judge_seconds=2.0)
 
@@ -73,13 +74,17 @@ class Observer:
 class Rig:
     """A running gate with fakes around it."""
 
-    def __init__(self, before=lambda _: None, limits=LIMITS, deliverer=None, may_judge=lambda: True, outlet=None):
+    def __init__(
+        self, before=lambda _: None, limits=LIMITS, deliverer=None, may_judge=lambda: True, outlet=None, attempts=None
+    ):
         self.deliverer = deliverer or MemoryDeliverer()
         self.observer = Observer()
         self.fatal = []
         self.acks = []
         outlet = outlet or AtLeastOnceOutlet(self.deliverer)
-        self.gate = Gate(Judging(before), outlet, limits, self.observer, self.fatal.append, may_judge)
+        self.attempts = attempts or MemoryAttempts()
+        shared = SharedParts(outlet, self.attempts, Isolation())
+        self.gate = Gate(Judging(before), shared, limits, self.observer, self.fatal.append, may_judge)
 
     async def __aenter__(self):
         self.task = asyncio.create_task(self.gate.run())

@@ -1,15 +1,17 @@
 """What is written about a record: its verdict, and exactly the outputs that its action asks for."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from filters.errors import DetectorTimeout
+from filters.errors import DetectorTimeout, PoisonRecord
 from filters.keys import TenantKeys
 from filters.pipeline import FilterPipeline
 from filters.records import ContentKind
 from filters.text.medium import PromptMedium, TextLimits
+from filters.verdict import Action
 from streams.dead_letter import open_dead_letter
 from streams.judge import Judge, OutputLimits
 from streams.mapping import MessageMapping
@@ -128,6 +130,18 @@ def test_a_batch_keeps_its_order_with_bad_messages_in_between():
     offsets = [judgement.verdict.context.source.offset for judgement in judgements]
     assert all(a < b for a, b in pairwise(offsets))
     assert [len(judgement.outputs) for judgement in judgements] == [1, 2, 1]
+
+
+def test_a_record_that_ends_the_process_even_when_it_is_only_read_is_not_read_again():
+    """Its fourth attempt: two by detectors, one without; what is known comes from its headers."""
+    judge = judge_with(policy(on_error="hold"))
+    given_up = judge.failed(replace(raw("x"), attempts=3), PoisonRecord("ended twice"))
+    unread = judge.failed(replace(raw("x"), attempts=4), PoisonRecord("ended three times"))
+    assert (given_up.verdict.action, given_up.verdict.failure.code) == (Action.HOLD, "poison")
+    assert (unread.verdict.action, unread.verdict.failure.reason) == (Action.REJECT, "poison")
+    assert unread.verdict.failure.stage == "read"
+    letters = [output for each in (given_up, unread) for output in each.outputs if output.topic == TOPICS.dead_letters]
+    assert [dict(letter.headers)["veilstream.error.attempts"] for letter in letters] == [b"3", b"4"]
 
 
 def test_a_message_whose_judging_failed_as_a_whole_follows_on_error():

@@ -44,6 +44,7 @@ def test_the_default_names_are_the_documented_ones():
         "verdicts": "generation.verdicts",
         "dead_letters": "generation.dead-letters",
         "policies": "generation.policies",
+        "attempts": "generation.attempts",
     }
 
 

@@ -1,0 +1,141 @@
+"""Records that may kill the process: noted before they are judged, tried again alone, given up at the third time."""
+
+import asyncio
+import threading
+
+import pytest
+
+from filters.errors import DeliveryError
+from streams.attempts import GIVE_UP_AT
+from streams.gate import Gate, GateLimits, SharedParts
+from streams.isolation import Isolation
+from streams.outlet import AtLeastOnceOutlet
+from tests.fakes import FakeDelivery, MemoryAttempts, MemoryDeliverer
+from tests.unit.streams.test_gate import LIMITS, Judging, Observer, Rig, raw
+
+POISON = ("prompts", 0, 5)
+
+
+class Spy(MemoryAttempts):
+    """Notes what happens, in order."""
+
+    def __init__(self, counts=(), events=None):
+        super().__init__()
+        self.counts = dict(counts)
+        self.events = [] if events is None else events
+
+    async def begin(self, raws):
+        await super().begin(raws)
+        self.events.append(("begin", tuple(message.offset for message in raws)))
+
+    async def survived(self, raws):
+        await super().survived(raws)
+        self.events.append(("survived", tuple(message.offset for message in raws)))
+
+
+class SpyDeliverer(MemoryDeliverer):
+    def __init__(self, events):
+        super().__init__()
+        self.events = events
+
+    async def deliver(self, records, timeout):
+        await super().deliver(records, timeout)
+        self.events.append(("write", tuple(sorted({record.topic for record in records}))))
+
+
+async def test_a_judging_is_noted_before_it_begins_and_noted_as_ended_before_content_is_written():
+    events = []
+
+    def judged(raws):
+        events.append(("judge", tuple(message.offset for message in raws)))
+
+    async with Rig(judged, attempts=Spy(events=events), deliverer=SpyDeliverer(events)) as rig:
+        await rig.submit(raw(0), raw(1))
+        await rig.settled(2)
+    names = [name for name, _ in events]
+    assert names[:2] == ["begin", "judge"]
+    assert events.index(("survived", (0, 1))) < events.index(("write", ("released",)))
+    assert rig.attempts.counts == {}
+
+
+async def test_a_record_whose_process_died_is_judged_alone_and_counted():
+    batches = []
+    spy = Spy({POISON: 1})
+
+    def judged(raws):
+        batches.append([(message.offset, message.attempts) for message in raws])
+        if any(message.offset == 5 for message in raws):
+            assert spy.counts == {POISON: 2}, "nothing else is being judged, and the second attempt is on record"
+
+    async with Rig(judged, attempts=spy) as rig:
+        await rig.submit(*(raw(offset) for offset in range(10)))
+        await rig.settled(10)
+    assert [(5, 2)] in batches
+    assert sum(len(batch) for batch in batches) == 10
+    assert rig.acks == [(0, offset) for offset in range(10)]
+
+
+async def test_the_third_attempt_runs_no_detector_and_says_so():
+    seen = []
+    async with Rig(lambda raws: seen.extend(message.offset for message in raws), attempts=Spy({POISON: 2})) as rig:
+        await rig.submit(*(raw(offset) for offset in range(10)))
+        await rig.settled(10)
+    assert GIVE_UP_AT == 3
+    assert 5 not in seen
+    assert [record.value for record in rig.deliverer.records if record.topic == "rejected"] == [b"0:5"]
+
+
+async def test_a_suspect_of_one_stream_is_alone_in_the_whole_process():
+    """Else the innocent of the other stream would be counted with it."""
+    inside, most = [0], [0]
+    lock = threading.Lock()
+    alone = threading.Event()
+
+    def watch(raws):
+        with lock:
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            if raws[0].attempts > 1:
+                assert inside[0] == 1
+                alone.set()
+        threading.Event().wait(0.03)
+        with lock:
+            inside[0] -= 1
+
+    shared = SharedParts(AtLeastOnceOutlet(MemoryDeliverer()), Spy({POISON: 1}), Isolation())
+    limits = GateLimits(batch_records=1, batch_bytes=1 << 20, linger_seconds=0.0, queue_records=16)
+    fatal, acks = [], []
+    gates = [Gate(Judging(watch), shared, limits, Observer(), fatal.append) for _ in range(2)]
+    tasks = [asyncio.create_task(gate.run()) for gate in gates]
+    for offset in range(10):
+        for partition, gate in enumerate(gates):
+            await gate.submit(FakeDelivery(raw(offset, partition), acks))
+    async with asyncio.timeout(10):
+        while len(acks) < 20:
+            await asyncio.sleep(0.01)
+    for task in tasks:
+        task.cancel()
+    assert fatal == []
+    assert alone.is_set()
+    assert most[0] > 1, "the others were judged side by side"
+
+
+@pytest.mark.parametrize("refused_from", ["begin", "survived"])
+async def test_where_attempts_cannot_be_noted_nothing_is_released_and_nothing_acked(refused_from):
+    attempts = MemoryAttempts()
+    attempts.refuse = refused_from == "begin"
+    seen = []
+
+    def judged(raws):
+        seen.extend(raws)
+        attempts.refuse = True
+
+    async with Rig(judged, attempts=attempts, limits=LIMITS) as rig:
+        await rig.submit(raw(0))
+        async with asyncio.timeout(5):
+            while not rig.fatal:
+                await asyncio.sleep(0.01)
+    assert isinstance(rig.fatal[0], DeliveryError)
+    assert rig.acks == []
+    assert [record for record in rig.deliverer.records if record.topic == "released"] == []
+    assert len(seen) == (0 if refused_from == "begin" else 1)
