@@ -6,6 +6,7 @@ librdkafka's transactional producer, not aiokafka's: that one commits a transact
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -154,7 +155,8 @@ class KafkaTransactions:
     def close(self) -> None:
         """As the protocol says."""
         if self._producer is not None:
-            self._producer.close()
+            with suppress(KafkaException):  # shut out by another owner, which has aborted what was under way
+                self._producer.close()
             self._producer = None
 
     def _produce(
