@@ -21,6 +21,8 @@ from streams.transactions import Place, Transactions
 
 _THREADS = 32
 """Partitions that are written at a time."""
+_GRACE_SECONDS = 2.0
+"""Beyond its time, until a call is given up."""
 _T = TypeVar("_T")
 
 
@@ -76,7 +78,7 @@ class ExactlyOnceOutlet:
     async def stop(self) -> None:
         """Let go of all partitions, when nothing is being written."""
         lanes, self._lanes = list(self._lanes.values()), {}
-        await asyncio.gather(*(self._in_thread(lane.transactions.close) for lane in lanes))
+        await asyncio.gather(*(self._in_thread(self._open_seconds, lane.transactions.close) for lane in lanes))
         self._threads.shutdown(wait=False)
 
     async def admit(self, delivery: Delivery) -> bool:
@@ -107,18 +109,18 @@ class ExactlyOnceOutlet:
                 return
             records: list[OutputRecord] = [judgement.audit for _, judgement in taken]
             records += [output for _, judgement in taken for output in judgement.outputs]
-            await self._in_thread(lane.transactions.write, records, taken[-1][0].raw.offset + 1, seconds)
+            await self._in_thread(seconds, lane.transactions.write, records, taken[-1][0].raw.offset + 1, seconds)
 
     async def _open(self, place: Place, delivery: Delivery) -> _Lane:
         deadline = time.monotonic() + self._open_seconds
         await self._close([place, *self._left_behind(delivery)])
         transactions = self._transactions(place)
-        committed = await self._in_thread(transactions.open, self._open_seconds)
+        committed = await self._in_thread(self._open_seconds, transactions.open, self._open_seconds)
         offset = delivery.raw.offset
         if offset > (committed or 0):
             # compaction or markers have left a gap, or the consumer has skipped records: look
             left = max(0.1, deadline - time.monotonic())
-            if await self._in_thread(transactions.first_offset, committed, left) != offset:
+            if await self._in_thread(left, transactions.first_offset, committed, left) != offset:
                 raise DeliveryError("the consumer passed over records", reason="records_skipped")
         lane = self._lanes[place] = _Lane(transactions, delivery.generation, committed or 0)
         return lane
@@ -136,7 +138,14 @@ class ExactlyOnceOutlet:
 
     async def _close(self, places: Sequence[Place]) -> None:
         lanes = [self._lanes.pop(place) for place in places if place in self._lanes]
-        await asyncio.gather(*(self._in_thread(lane.transactions.close) for lane in lanes))
+        await asyncio.gather(*(self._in_thread(self._open_seconds, lane.transactions.close) for lane in lanes))
 
-    async def _in_thread(self, work: Callable[..., _T], *arguments: object) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(*arguments))
+    async def _in_thread(self, seconds: float, work: Callable[..., _T], *arguments: object) -> _T:
+        """Wait for a blocking call, and no longer: librdkafka may hang in one (its issue 5456: a lost coordinator)."""
+        working = asyncio.get_running_loop().run_in_executor(self._threads, lambda: work(*arguments))
+        try:
+            async with asyncio.timeout(seconds + _GRACE_SECONDS):
+                return await asyncio.shield(working)
+        except TimeoutError:
+            working.add_done_callback(lambda late: late.exception())
+            raise DeliveryError("a transaction does not come to its end", reason="transaction_hangs") from None

@@ -118,6 +118,31 @@ async def test_judgements_out_of_order_are_refused():
     assert rig.log.committed == {}
 
 
+@pytest.mark.parametrize("hangs", ["open", "write"])
+async def test_a_call_that_hangs_is_given_up_when_its_time_is_over(hangs: str, monkeypatch: pytest.MonkeyPatch):
+    """The process then ends; librdkafka is known to block for ever after a broker was lost."""
+    monkeypatch.setattr("streams.exactly_once._GRACE_SECONDS", 0.1)
+    release = threading.Event()
+
+    class Hanging(MemoryTransactions):
+        pass
+
+    setattr(Hanging, hangs, lambda *_: release.wait(20))
+    rig = Rig(make=Hanging)
+    rig.outlet._open_seconds = 0.1
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+
+    async def take_in_and_send() -> None:
+        (admitted,) = await rig.take_in(record(0))
+        await rig.outlet.send([judged(admitted)], done, 0.1)
+
+    with pytest.raises(DeliveryError) as given_up:
+        await take_in_and_send()
+    release.set()
+    assert given_up.value.reason == "transaction_hangs"
+
+
 # ── taking in ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
