@@ -116,14 +116,23 @@ class ExactlyOnceOutlet:
         await self._close([place, *self._left_behind(delivery)])
         transactions = self._transactions(place)
         committed = await self._in_thread(self._open_seconds, transactions.open, self._open_seconds)
-        offset = delivery.raw.offset
-        if offset > (committed or 0):
-            # compaction or markers have left a gap, or the consumer has skipped records: look
-            left = max(0.1, deadline - time.monotonic())
-            if await self._in_thread(left, transactions.first_offset, committed, left) != offset:
-                raise DeliveryError("the consumer passed over records", reason="records_skipped")
+        await self._look(transactions, committed, delivery.raw.offset, max(0.1, deadline - time.monotonic()))
         lane = self._lanes[place] = _Lane(transactions, delivery.generation, committed or 0)
         return lane
+
+    async def _look(self, transactions: Transactions, committed: int | None, offset: int, seconds: float) -> None:
+        """Make sure of a first record that is not the one at the committed offset."""
+        expected = committed or 0
+        if offset > expected:
+            # compaction or markers have left a gap, or the consumer has skipped records
+            first = await self._in_thread(seconds, transactions.first_offset, committed, seconds)
+            if first != offset:
+                raise DeliveryError("the consumer passed over records", reason="records_skipped")
+        if offset < expected:
+            # committed by the owner before, or of a topic that was made anew under an old name
+            end = await self._in_thread(seconds, transactions.end_offset, seconds)
+            if end < expected:
+                raise DeliveryError("the committed offset lies beyond the input's end", reason="offset_beyond_end")
 
     def _left_behind(self, delivery: Delivery) -> list[Place]:
         """The topic's partitions of earlier generations, with nothing under way: gone, or opened anew when needed."""

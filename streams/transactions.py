@@ -6,7 +6,6 @@ librdkafka's transactional producer, not aiokafka's: that one commits a transact
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Protocol
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -18,6 +17,8 @@ Place = tuple[str, int]
 """Topic and partition."""
 MOCK_CLUSTER = "mockCluster"
 """How the cluster id of librdkafka's mock begins, in rdkafka_mock.c."""
+_READING_ALL = {"auto.offset.reset": "earliest", "isolation.level": "read_uncommitted"}
+"""As Faust's consumer reads."""
 _PAUSE_SECONDS = 0.05
 _TIMEOUT_SLACK_SECONDS = 10
 _FENCED = frozenset(
@@ -50,6 +51,13 @@ class Transactions(Protocol):
             DeliveryError: none came within `seconds`.
         """
 
+    def end_offset(self, seconds: float) -> int:
+        """The offset after the last input record.
+
+        Raises:
+            DeliveryError: the brokers did not tell within `seconds`.
+        """
+
     def write(self, records: Sequence[OutputRecord], position: int, seconds: float) -> None:
         """Commit the records, in their order, and `position` as the next input offset, in one transaction.
 
@@ -59,7 +67,7 @@ class Transactions(Protocol):
         """
 
     def close(self) -> None:
-        """Let go of the connections; a transaction that is under way is aborted."""
+        """Let go of the connections; a transaction that is under way is left to the next owner."""
 
 
 class KafkaTransactions:
@@ -116,8 +124,7 @@ class KafkaTransactions:
     def first_offset(self, start: int | None, seconds: float) -> int:
         """As the protocol says; records of transactions that were aborted count, for Faust's consumer sees them."""
         deadline = time.monotonic() + seconds
-        reading = {"auto.offset.reset": "earliest", "isolation.level": "read_uncommitted"}
-        consumer = Consumer(self._consumer_arguments | reading, logger=_LOG)
+        consumer = Consumer(self._consumer_arguments | _READING_ALL, logger=_LOG)
         try:
             consumer.assign([self._at(OFFSET_BEGINNING if start is None else start)])
             while time.monotonic() < deadline:
@@ -129,6 +136,17 @@ class KafkaTransactions:
         finally:
             consumer.close()
         raise DeliveryError("the input cannot be read from its committed offset on")
+
+    def end_offset(self, seconds: float) -> int:
+        """As the protocol says."""
+        consumer = Consumer(self._consumer_arguments | _READING_ALL, logger=_LOG)
+        try:
+            _, end = consumer.get_watermark_offsets(self._at(0), timeout=seconds)
+        except KafkaException as error:
+            raise _translated(error, "looking before") from None
+        finally:
+            consumer.close()
+        return int(end)
 
     def write(self, records: Sequence[OutputRecord], position: int, seconds: float) -> None:
         """As the protocol says; what the brokers want aborted is aborted, and written again while there is time."""
@@ -154,10 +172,8 @@ class KafkaTransactions:
 
     def close(self) -> None:
         """As the protocol says."""
-        if self._producer is not None:
-            with suppress(KafkaException):  # shut out by another owner, which has aborted what was under way
-                self._producer.close()
-            self._producer = None
+        # not its close(): that aborts, and complains on stderr where another owner has done so
+        self._producer = None
 
     def _produce(
         self,

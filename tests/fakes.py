@@ -161,7 +161,7 @@ class MemoryLog:
         self.records: list[OutputRecord] = []
         self.committed: dict[Place, int] = {}
         self.inputs: dict[Place, list[int]] = {}
-        """Offsets of the input records, where not all from 0 on."""
+        """Offsets of the input records, where they are not 0 to 9."""
         self.epochs: dict[Place, int] = {}
         self.refuse = False
 
@@ -184,6 +184,10 @@ class MemoryTransactions:
         assert seconds > 0
         offsets = self._log.inputs.get(self._place)
         return (start or 0) if offsets is None else min(each for each in offsets if each >= (start or 0))
+
+    def end_offset(self, seconds: float) -> int:
+        assert seconds > 0
+        return max(self._log.inputs.get(self._place, [9])) + 1
 
     def write(self, records: Sequence[OutputRecord], position: int, seconds: float) -> None:
         assert seconds > 0

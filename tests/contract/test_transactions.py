@@ -31,7 +31,6 @@ class Rig:
 
 def memory_rig() -> Rig:
     log, place = MemoryLog(), ("in", 1)
-    log.inputs[place] = [*range(10), 12]
     return Rig(lambda: MemoryTransactions(log, place), lambda: log.records, lambda: log.committed.get(place), "out")
 
 
@@ -120,10 +119,11 @@ def test_who_opens_later_reads_what_was_committed_and_shuts_the_earlier_one_out(
 
 
 def test_the_first_offset_is_that_of_the_record_at_or_after_the_start(rig: Rig, opened):
-    """Also where nothing was committed yet."""
+    """Also where nothing was committed yet; the end is behind the last record."""
     transactions, _ = opened()
     assert transactions.first_offset(None, SECONDS) == 0
     assert transactions.first_offset(7, SECONDS) == 7
+    assert transactions.end_offset(SECONDS) == 10
 
 
 def test_nothing_is_written_by_transactions_that_are_not_open(rig: Rig):

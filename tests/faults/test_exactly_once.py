@@ -22,7 +22,7 @@ from tests.support.worker import SESSION_SECONDS, WorkerProcess
 
 pytestmark = pytest.mark.timeout(300)
 TENANTS = tuple(POLICIES)
-EXACTLY_ONCE = {"DELIVERY__GUARANTEE": "exactly_once"}
+EXACTLY_ONCE = {"DELIVERY__GUARANTEE": "exactly_once", "DELIVERY__DELIVER_SECONDS": "15"}
 PROMPTS, IMAGES = 900, 24
 ENDED_FOR_SAFETY = {70, -signal.SIGKILL}
 

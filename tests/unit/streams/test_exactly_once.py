@@ -262,5 +262,14 @@ async def test_a_consumer_that_passed_over_records_is_refused(committed):
     assert refused.value.reason == "records_skipped"
 
 
+async def test_an_offset_beyond_the_end_of_the_input_is_refused():
+    """The topic was made anew: what comes lies before the offset, and is not done all the same."""
+    rig = Rig()
+    rig.log.committed["prompts", 0] = 500
+    with pytest.raises(DeliveryError) as refused:
+        await rig.take_in(record(0))
+    assert refused.value.reason == "offset_beyond_end"
+
+
 async def test_an_outlet_that_took_nothing_in_stops():
     await Rig().outlet.stop()
