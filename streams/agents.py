@@ -1,35 +1,21 @@
 """Faust wiring: raw records into the gates, acks back, and nothing else of Faust's.
 
 Faust owns the group, the fetch and the lifecycle. What it does around acknowledgements would lose records (see
-docs/delivery.md), so events are consumed with `noack()`, and every event holds one reference more than Faust knows of:
-when Faust acks an event that it skips during a rebalance, the reference keeps that ack from reaching the consumer.
+docs/delivery.md), so no agent and no stream of Faust's ever sees a message: only `FaustDelivery` acknowledges.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import faust
 from faust.exceptions import ConsumerNotStarted
-from faust.types import TP, EventT, Message
+from faust.types import TP, Message
 
-from streams.acks import Delivery
 from streams.gate import Gate
+from streams.intake import IntakeConsumer
 from streams.message import RawMessage
-
-
-class RawSchema(faust.Schema[bytes, bytes]):
-    """Hands records on as bytes: reading them is part of the judging, so that bad ones get a verdict too."""
-
-    def compile(self, app: Any, **_hooks: Any) -> Callable[..., Awaitable[EventT[Any]]]:  # noqa: ANN401  Faust's signature
-        """A decoder that cannot fail, and takes the reference that only the gate gives back."""
-
-        async def decode(message: Message, *, propagate: bool = False) -> EventT[Any]:
-            del propagate
-            message.incref()
-            return app.create_event(message.key, message.value, message.headers, message)  # type: ignore[no-any-return]
-
-        return decode
 
 
 class FaustDelivery:
@@ -85,15 +71,14 @@ def _milliseconds(timestamp: float | None) -> int | None:
 
 
 def attach(app: faust.App, topic: str, gate: Gate, *, commits: bool = True) -> None:
-    """Let `gate` take in what comes on `topic`; Faust commits what it acks, or nothing at all."""
-    channel = app.topic(topic, schema=RawSchema(key_type=bytes, value_type=bytes), internal=False)
+    """Let `gate` take in what comes on `topic`, the only one of this app; Faust commits what it acks, or nothing."""
 
-    async def intake(stream: Any) -> None:  # noqa: ANN401  Faust's stream types are not exported
-        async for event in stream.noack().events():
-            delivery: Delivery = FaustDelivery(app, event.message, commits=commits)
-            await gate.submit(delivery)
+    async def submit(message: Message) -> None:
+        await gate.submit(FaustDelivery(app, message, commits=commits))
 
-    app.agent(channel, name=f"veilstream.intake.{topic}", concurrency=1)(intake)
+    transport: Any = app.transport  # makes its consumer when the app starts
+    transport.Consumer = partial(IntakeConsumer, submit=submit)
+    app.topics.add(app.topic(topic, key_type=bytes, value_type=bytes, internal=False))
 
 
 def lags(app: faust.App) -> list[tuple[str, int, int]]:

@@ -36,7 +36,6 @@ from streams.settings import Settings
 from streams.topic_admin import librdkafka_arguments
 from streams.transactions import KafkaTransactions, Place, require_transactions
 
-_NEVER_SECONDS = 1e12
 _LEAST_QUEUE_BYTES = 32 * 1024 * 1024
 
 
@@ -175,13 +174,10 @@ def build_faust_app(settings: Settings, kind: ContentKind) -> faust.App:
     buffer = settings.stream(kind).queue_records
     options: dict[str, Any] = {
         "processing_guarantee": "at_least_once",
-        "agent_supervisor": "mode.CrashingSupervisor",
         "broker": [f"kafka://{host.strip()}" for host in kafka.bootstrap_servers.split(",")],
         "broker_credentials": broker_credentials(kafka),
-        # Faust warns when it has committed nothing for as long; under transactions it never commits
-        "broker_commit_livelock_soft_timeout": _NEVER_SECONDS if delivery.transactional else 300.0,
         "broker_commit_interval": kafka.commit_interval_seconds,
-        "broker_max_poll_records": min(64, buffer),
+        "broker_max_poll_records": buffer,
         "broker_session_timeout": kafka.session_timeout_seconds,
         "broker_request_timeout": max(90.0, kafka.session_timeout_seconds * 2),
         # a rebalance waits for what was taken in, which takes a judging and a delivery at most
@@ -189,7 +185,6 @@ def build_faust_app(settings: Settings, kind: ContentKind) -> faust.App:
         "consumer_auto_offset_reset": "earliest",
         "consumer_max_fetch_size": kafka.max_message_bytes,
         "consumer_group_instance_id": f"{kafka.instance_id}-{kind.value}" if kafka.instance_id else None,
-        "stream_buffer_maxsize": min(64, buffer),
         "stream_wait_empty": True,
         "stream_publish_on_commit": False,
         "producer_threaded": False,

@@ -6,9 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from filters.errors import DeliveryError
+
+_BATCH_BYTES = 900_000
+"""Below the brokers' default for a batch, 1 MiB (`message.max.bytes`); a larger record goes alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,8 @@ class Deliverer(Protocol):
 class KafkaEmitter:
     """`Deliverer` on aiokafka: idempotent, acks=all.
 
+    Records are put into batches here, one future a batch: a future a record is what most of the time would go to.
+
     Args:
         client: connection arguments of aiokafka (`bootstrap_servers`, security).
         max_message_bytes: largest record; must not exceed the brokers' and topics' `max.message.bytes`.
@@ -43,6 +50,7 @@ class KafkaEmitter:
     def __init__(self, client: Mapping[str, Any], max_message_bytes: int) -> None:
         self._client = client
         self._max_message_bytes = max_message_bytes
+        self._partitioner = DefaultPartitioner()
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
@@ -56,7 +64,7 @@ class KafkaEmitter:
             enable_idempotence=True,
             acks="all",
             max_request_size=self._max_message_bytes,
-            max_batch_size=256 * 1024,
+            max_batch_size=_BATCH_BYTES,
             linger_ms=0,
         )
         try:
@@ -77,7 +85,8 @@ class KafkaEmitter:
             return
         try:
             async with asyncio.timeout(timeout):
-                sent = [await self._send(record) for record in records]
+                lanes = await self._by_partition(records)
+                sent = [self._send(topic, partition, lane) for (topic, partition), lane in lanes.items()]
                 results = await asyncio.gather(*sent, return_exceptions=True)
         except TimeoutError:
             raise DeliveryError(f"{len(records)} outputs were not acknowledged within {timeout} s") from None
@@ -86,12 +95,44 @@ class KafkaEmitter:
         failures = [type(result).__name__ for result in results if isinstance(result, BaseException)]
         if failures:
             names = ", ".join(sorted(set(failures)))
-            raise DeliveryError(f"{len(failures)} of {len(records)} outputs were not acknowledged: {names}")
+            raise DeliveryError(
+                f"outputs for {len(failures)} of {len(lanes)} partitions were not acknowledged: {names}"
+            )
 
-    async def _send(self, record: OutputRecord) -> "asyncio.Future[Any]":
+    async def _by_partition(self, records: Sequence[OutputRecord]) -> dict[tuple[str, int], list[OutputRecord]]:
+        """The records by topic and partition, in their order; a key's partition is the one that Java clients choose."""
+        partitions = {topic: await self._partitions(topic) for topic in {record.topic for record in records}}
+        lanes: dict[tuple[str, int], list[OutputRecord]] = {}
+        for record in records:
+            known = partitions[record.topic]
+            lanes.setdefault((record.topic, self._partitioner(record.key, known, known)), []).append(record)
+        return lanes
+
+    async def _partitions(self, topic: str) -> list[int]:
+        return sorted(await self._started.partitions_for(topic))
+
+    async def _send(self, topic: str, partition: int, records: Sequence[OutputRecord]) -> None:
+        """In order: a batch that is full is followed by the next one."""
+        futures = []
+        batch = self._started.create_batch()
+        for record in records:
+            if not _append(batch, record):
+                futures.append(await self._started.send_batch(batch, topic, partition=partition))
+                batch = self._started.create_batch()
+                _append(batch, record)
+            if batch.size() > max(self._max_message_bytes, _BATCH_BYTES):
+                raise MessageSizeTooLargeError
+        futures.append(await self._started.send_batch(batch, topic, partition=partition))
+        await asyncio.gather(*futures)
+
+    @property
+    def _started(self) -> AIOKafkaProducer:
         if self._producer is None:
             raise DeliveryError("the producer is not started")
-        future: asyncio.Future[Any] = await self._producer.send(
-            record.topic, value=record.value, key=record.key, headers=list(record.headers)
-        )
-        return future
+        return self._producer
+
+
+def _append(batch: BatchBuilder, record: OutputRecord) -> bool:
+    """Whether it still went in; the first record of a batch always does, whatever its size."""
+    added = batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers))
+    return added is not None

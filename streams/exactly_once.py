@@ -86,8 +86,8 @@ class ExactlyOnceOutlet:
         place = delivery.raw.topic, delivery.raw.partition
         lane = self._lanes.get(place)
         if lane is None or lane.generation < delivery.generation:
-            async with self._locks[place]:
-                lane = await self._open(place, delivery)
+            # shielded: an opening that is cancelled in a rebalance would go on, and shut out the one that follows it
+            lane = await asyncio.shield(self._lane(place, delivery))
         return lane.admit(delivery)
 
     async def send(self, batch: Sequence[Judged], previous: Awaitable[object], seconds: float) -> None:
@@ -110,6 +110,11 @@ class ExactlyOnceOutlet:
             records: list[OutputRecord] = [judgement.audit for _, judgement in taken]
             records += [output for _, judgement in taken for output in judgement.outputs]
             await self._in_thread(seconds, lane.transactions.write, records, taken[-1][0].raw.offset + 1, seconds)
+
+    async def _lane(self, place: Place, delivery: Delivery) -> _Lane:
+        async with self._locks[place]:
+            lane = self._lanes.get(place)
+            return lane if lane and lane.generation >= delivery.generation else await self._open(place, delivery)
 
     async def _open(self, place: Place, delivery: Delivery) -> _Lane:
         deadline = time.monotonic() + self._open_seconds

@@ -129,24 +129,29 @@ class Gate:
         self._threads = ThreadPoolExecutor(limits.stuck_threads + limits.in_flight, thread_name_prefix="judge")
         self._stuck = 0
         self._taken_bytes = 0
-        self._room = asyncio.Condition()
+        self._room = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._progress = time.monotonic()
 
     async def submit(self, delivery: Delivery) -> None:
-        """Take a record in; waits while the gate is full, which is the back-pressure on the consumer."""
-        async with self._room:
-            await self._room.wait_for(lambda: self._taken_bytes < self._limits.queue_bytes)
-            self._taken_bytes += delivery.raw.size
+        """Take a record in; waits while the gate is full, which is the back-pressure on the consumer.
+
+        Cancelled while it waits, it has taken nothing in.
+        """
+        earlier = await self._attempts.earlier(delivery.raw, delivery.generation)
+        while self._queue.full() or self._taken_bytes >= self._limits.queue_bytes:
+            self._room.clear()
+            await self._room.wait()
+        admitted = await self._outlet.admit(delivery)  # from here on nothing waits: what is admitted is sent
         if not self.open_records:
             self._progress = time.monotonic()
         self._ledger.open(delivery)
-        if await self._outlet.admit(delivery):
-            earlier = await self._attempts.earlier(delivery.raw, delivery.generation)
-            await self._queue.put(_Taken(delivery, replace(delivery.raw, attempts=earlier + 1)))
-        else:
+        if not admitted:
             self._ledger.close(delivery)
-            await self._give_back(delivery.raw.size)
+            return
+        self._taken_bytes += delivery.raw.size
+        raw = replace(delivery.raw, attempts=earlier + 1) if earlier else delivery.raw
+        self._queue.put_nowait(_Taken(delivery, raw))
 
     async def run(self) -> None:
         """Form batches and pass them through, until cancelled."""
@@ -210,6 +215,7 @@ class Gate:
                 break
             batch.append(taken)
             size += taken.raw.size
+        self._room.set()
         return batch
 
     async def _next_within(self, seconds: float) -> _Taken | None:
@@ -236,7 +242,7 @@ class Gate:
         self._progress = time.monotonic()
         released.set_result(None)
         self._slots.release()
-        await self._give_back(sum(raw.size for raw in raws))
+        self._give_back(sum(raw.size for raw in raws))
 
     async def _send(self, raws: Sequence[RawMessage], judged: Sequence[Judged], previous: asyncio.Future[None]) -> None:
         """Write; content only when it is durable that the judging has ended: what is given up was never released."""
@@ -261,10 +267,9 @@ class Gate:
             ends = f"the process ended {attempt - 1} times while it judged this record"
             return [self._judge.failed(raw, PoisonRecord(ends)) for raw in raws]
 
-    async def _give_back(self, size: int) -> None:
-        async with self._room:
-            self._taken_bytes -= size
-            self._room.notify_all()
+    def _give_back(self, size: int) -> None:
+        self._taken_bytes -= size
+        self._room.set()
 
     async def _judge_within(self, raws: Sequence[RawMessage], deadline: float) -> list[Judgement]:
         """Judge; on an error or a hang, bisect until the record that causes it stands alone."""

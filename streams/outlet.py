@@ -16,7 +16,8 @@ class Outlet(Protocol):
     async def admit(self, delivery: Delivery) -> bool:
         """Whether the record is to be judged; False where its outputs are known to be durable already.
 
-        Called once a delivery, in offset order of its partition.
+        Called once a delivery, in offset order of its partition. Cancelled, it has admitted nothing; what it admits is
+        sent.
 
         Raises:
             DeliveryError: that cannot be found out.

@@ -2,22 +2,30 @@
 
 import asyncio
 import json
-import os
-import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from filters.records import ContentKind
-from tests.support.brokers import Broker, free_port
-from tests.support.kafka_io import Incoming, Outgoing, drain_topic, produce, unique
+from streams.topics import TopicNames
+from tests.support.brokers import Broker
+from tests.support.kafka_io import Incoming, Outgoing, drain_topic, end_offsets, produce, unique
+from tests.support.worker import VEILSTREAM, WorkerProcess, worker_environment
 
 PARTITIONS = 4
 _TIMEOUT = 300.0
+_SAMPLE_SECONDS = 0.1
+_NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
+_LARGE_BATCHES = MappingProxyType(
+    {"PROMPTS__BATCH_RECORDS": "256", "PROMPTS__QUEUE_RECORDS": "512", "PROMPTS__MAX_BYTES": "8000000"}
+)
+"""What docs/delivery.md names for throughput; the defaults repeat less after a crash."""
 
 
 def prompt_records(topic: str, texts: Sequence[str]) -> list[Outgoing]:
@@ -75,46 +83,61 @@ async def _bare_loop(bootstrap: str, source: str, target: str, group: str, count
 
 def worker_loop(broker: Broker, kind: ContentKind, records: Sequence[Outgoing], policy: Path, folder: Path) -> float:
     """Records a second through a real worker process, from its first verdict to its last."""
-    names = {role: unique(role) for role in ("released", "verdicts", "rejected", "held", "dead")}
-    broker.create_topics(dict.fromkeys(names.values(), PARTITIONS))
-    plural = f"{kind.value}s"
-    environment = os.environ | {
-        "VEILSTREAM_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap_servers,
-        "VEILSTREAM_KAFKA__GROUP": unique("bench"),
-        f"VEILSTREAM_TOPICS__{plural.upper()}": records[0].topic,
-        f"VEILSTREAM_TOPICS__{plural.upper()}_RELEASED": names["released"],
-        "VEILSTREAM_TOPICS__VERDICTS": names["verdicts"],
-        "VEILSTREAM_TOPICS__REJECTED": names["rejected"],
-        "VEILSTREAM_TOPICS__HELD": names["held"],
-        "VEILSTREAM_TOPICS__DEAD_LETTERS": names["dead"],
-        "VEILSTREAM_HTTP__PORT": str(free_port()),
-        "VEILSTREAM_LOG__LEVEL": "warning",
-    }
-    command = [
-        sys.executable,
-        "-m",
-        "streams.cli.main",
-        "worker",
-        "--streams",
-        plural,
-        "--policies",
-        str(policy.parent),
-    ]
-    with (folder / f"{plural}.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    topics = _outputs(broker, kind, records[0].topic)
+    command = [*VEILSTREAM, "worker", "--streams", f"{kind.value}s", "--policies", str(policy.parent)]
+    with _worker(broker, topics, folder / f"{kind.value}.log", command) as worker:
 
         def all_judged(read: Sequence[Incoming]) -> bool:
-            if process.poll() is not None:
-                raise RuntimeError(f"the worker ended with {process.returncode}; see {log.name}")
+            _check(worker)
             return len(read) >= len(records)
 
-        try:
-            verdicts = drain_topic(broker.bootstrap_servers, names["verdicts"], until=all_judged, timeout=_TIMEOUT)
-        finally:
-            process.terminate()
-            process.wait(60)
+        verdicts = drain_topic(broker.bootstrap_servers, topics.verdicts, until=all_judged, timeout=_TIMEOUT)
     stamps = [datetime.fromisoformat(json.loads(verdict.value or b"{}")["judged_at"]) for verdict in verdicts]
     return len(stamps) / (max(stamps) - min(stamps)).total_seconds()
+
+
+def gate_loop(broker: Broker, records: Sequence[Outgoing], folder: Path) -> float:
+    """Records a second through the gate of a real worker process whose judge lets everything pass unread.
+
+    Two records are written for each that is read. Nobody reads them meanwhile: the ends of the topic are asked for.
+    """
+    topics = _outputs(broker, ContentKind.PROMPT, records[0].topic)
+    command = [sys.executable, "-m", "tests.support.passing"]
+    with _worker(broker, topics, folder / "gate.log", command, _LARGE_BATCHES) as worker:
+        worker.wait_ready()
+        deadline, released, since, started = time.monotonic() + _TIMEOUT, 0, 0, 0.0
+        while released < len(records) and time.monotonic() < deadline:
+            _check(worker)
+            time.sleep(_SAMPLE_SECONDS)
+            released = sum(end_offsets(broker.bootstrap_servers, topics.prompts_released).values())
+            if released and not since:
+                since, started = released, time.monotonic()
+        return (released - since) / (time.monotonic() - started)
+
+
+def _outputs(broker: Broker, kind: ContentKind, source: str) -> TopicNames:
+    """Topics of their own for a worker that reads `source`."""
+    roles = [role for role in TopicNames.model_fields if role not in {"prompts", "images"}]
+    topics = TopicNames(**{f"{kind.value}s": source}, **{role: unique(role) for role in roles})
+    partitions = {getattr(topics, role): PARTITIONS for role in roles}
+    broker.create_topics(partitions | {topics.policies: 1, topics.attempts: 1})
+    return topics
+
+
+@contextmanager
+def _worker(
+    broker: Broker, topics: TopicNames, log: Path, command: Sequence[str], settings: Mapping[str, str] = _NO_SETTINGS
+) -> Iterator[WorkerProcess]:
+    settings = {"KAFKA__SESSION_TIMEOUT_SECONDS": "30"} | dict(settings)
+    environment = worker_environment(broker.bootstrap_servers, topics, unique("bench"), settings)
+    with WorkerProcess(environment, log, command) as worker:
+        yield worker
+        worker.terminate()
+
+
+def _check(worker: WorkerProcess) -> None:
+    if not worker.running:
+        raise RuntimeError(f"the worker ended with {worker.process.returncode}:\n{worker.log_text()[-2000:]}")
 
 
 def load(broker: Broker, records: Sequence[Outgoing]) -> None:

@@ -1,4 +1,4 @@
-"""What streams/agents.py rests on inside Faust. Private names change without notice: whoever upgrades Faust reads here.
+"""What streams/agents.py and streams/intake.py rest on inside Faust. Private names change: whoever upgrades reads here.
 
 Each failure says which line of ours leans on what has changed, and what to do about it.
 """
@@ -10,13 +10,14 @@ import time
 from collections.abc import AsyncIterator, MutableSet
 
 import faust
-import faust.streams
+import faust.transport.consumer
 import pytest
 from faust.types import TP, Message
 from faust.types.tuples import ConsumerMessage
 
-from streams.agents import FaustDelivery, RawSchema, attach, lags, partitions
+from streams.agents import FaustDelivery, attach, lags, partitions
 from streams.embedded_broker import EmbeddedBroker
+from streams.intake import IntakeConsumer
 from tests.support.kafka_io import Outgoing, committed_offsets, produce, unique
 
 PLACE = TP("prompts", 0)
@@ -26,13 +27,6 @@ GENERATION = 7
 def upgrade(changed: str, remedy: str) -> str:
     """What the upgrader is told."""
     return f"Faust {faust.__version__} differs: {changed}. To do: {remedy} (see docs/delivery.md)"
-
-
-REFERENCES = upgrade(
-    "an ack that Faust makes on its own (skipped events, decode errors) reaches the consumer",
-    "find in faust/streams.py and faust/types/tuples.py what keeps a message from being committed, and let "
-    "`RawSchema.compile` take hold of it; without that, records skipped in a rebalance are lost",
-)
 
 
 @pytest.fixture
@@ -59,6 +53,16 @@ def message(offset: int, generation: int = GENERATION) -> Message:
         tp=PLACE,
         generation_id=generation,
     )
+
+
+class HoldingGate:
+    """Stands in for `Gate`: keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.deliveries: list[FaustDelivery] = []
+
+    async def submit(self, delivery: FaustDelivery) -> None:
+        self.deliveries.append(delivery)
 
 
 def acked_offsets(app: faust.App) -> list[int]:
@@ -131,105 +135,106 @@ async def test_a_delivery_that_is_committed_elsewhere_is_released_and_never_comm
     assert app.consumer._committed_offset[PLACE] == 3, "the lag is told from another generation's record"
 
 
-# ── schema ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the intake ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_topics_decode_through_the_compiled_schema(app: faust.App):
-    """`RawSchema` overrides `compile(app, **hooks)`, which returns `decode(message, *, propagate)`."""
-    remedy = "give `RawSchema.compile` the signature of `faust.Schema.compile`"
-    hooks = list(inspect.signature(faust.Schema.compile).parameters.values())[2:]
-    assert {hook.kind for hook in hooks} <= {inspect.Parameter.KEYWORD_ONLY}, upgrade("`Schema.compile`", remedy)
-    topic = app.topic(PLACE.topic, schema=RawSchema(key_type=bytes, value_type=bytes))
-    event = await topic.decode(one := message(1), propagate=True)
-    assert (event.key, event.value, event.message) == (b"key", b"value", one), upgrade("`Topic.decode`", remedy)
+class Fetching:
+    """Stands in for Faust's `Fetcher`."""
+
+    def __init__(self) -> None:
+        self._stopped = asyncio.Event()
 
 
-async def test_null_keys_and_values_are_decoded_too(app: faust.App):
-    """A tombstone gets a verdict like every record."""
-    topic = app.topic(PLACE.topic, schema=RawSchema(key_type=bytes, value_type=bytes))
-    one = message(1)
-    one.key = one.value = None
-    event = await topic.decode(one, propagate=True)
-    assert (event.key, event.value) == (None, None), upgrade("null values", "decode them in `RawSchema.compile`")
+@pytest.fixture
+async def intake() -> AsyncIterator[tuple[faust.App, list[int]]]:
+    """An app whose consumer hands over to a gate, and the offsets that the gate was given."""
+    app = faust.App(unique("contract"), broker="kafka://127.0.0.1:1", store="memory://", web_enabled=False)
+    app.consumer_generation_id = GENERATION
+    app.topics.acking_topics.add(PLACE.topic)
+    gate = HoldingGate()
+    attach(app, PLACE.topic, gate)  # type: ignore[arg-type]
+    yield app, gate.deliveries
+    app.consumer._thread.thread_loop.close()
 
 
-# ── references ────────────────────────────────────────────────────────────────────────────────────────────────────
+async def drain(consumer: IntakeConsumer, monkeypatch: pytest.MonkeyPatch, *polls: list[Message]) -> None:
+    """Let the consumer take in what `getmany` gives, one list a call."""
+    fetcher, left = Fetching(), list(polls)
 
+    async def getmany(timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+        assert timeout > 0
+        for one in left.pop(0) if left else ():
+            yield one.tp, one
+        if not left:
+            fetcher._stopped.set()
 
-async def delivered_event(app: faust.App, offset: int, generation: int = GENERATION) -> faust.Event:
-    """An event as the conductor makes it for one channel: a reference, then the decoding."""
-    one = message(offset, generation)
-    one.incref(1)
-    topic = app.topic(PLACE.topic, schema=RawSchema(key_type=bytes, value_type=bytes))
-    event = await topic.decode(one, propagate=True)
-    app.consumer.track_message(one)
-    return event
-
-
-async def test_an_ack_of_fausts_own_does_not_reach_the_consumer(app: faust.App):
-    """The reference that `RawSchema` takes is left; only `FaustDelivery.ack` makes the offset committable."""
-    event = await delivered_event(app, 3)
-    event.ack()
-    assert (event.message.acked, acked_offsets(app)) == (False, []), REFERENCES
-    FaustDelivery(app, event.message).ack()
-    assert acked_offsets(app) == [3], upgrade("`Consumer.ack` does not ack", "find what does, for `FaustDelivery.ack`")
-
-
-@pytest.fixture(params=["compiled", "python"])
-def iterator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Faust reads streams by a compiled iterator where it has one, which does not ack what it skips, or by Python."""
-    compiled = getattr(faust.streams, "_CStreamIterator", None)
-    if request.param == "python":
-        monkeypatch.setattr(faust.streams, "_CStreamIterator", None)
-    elif compiled is None:
-        pytest.skip("this build of Faust has no compiled iterator")
-
-
-@pytest.mark.usefixtures("iterator")
-async def test_a_skipped_event_of_an_old_generation_is_not_acked(app: faust.App):
-    """The stream's own skip path: the event is passed over, `event.ack()` may be called, and nothing may come of it."""
-    topic = app.topic(PLACE.topic, schema=RawSchema(key_type=bytes, value_type=bytes))
-    app.flow_control.resume()
-    events = [await delivered_event(app, 1, GENERATION - 1), await delivered_event(app, 2)]
-    stream = topic.stream().noack()
-    for event in events:
-        stream.channel.queue.put_nowait(event)
+    monkeypatch.setattr(consumer, "getmany", getmany)
     async with asyncio.timeout(5):
-        async for event in stream.events():
-            first = event.message
-            break
-    await stream.stop()
-    assert first.offset == 2, upgrade("events of an old generation are not skipped", "skip them in `attach`")
-    assert acked_offsets(app) == [], REFERENCES
+        await consumer._drain_messages(fetcher)
 
 
-@pytest.mark.usefixtures("iterator")
-async def test_noack_leaves_acking_to_us(app: faust.App):
-    """An event that was handled is acked by nobody until `FaustDelivery.ack`."""
-    topic = app.topic(PLACE.topic, schema=RawSchema(key_type=bytes, value_type=bytes))
-    app.flow_control.resume()
-    stream = topic.stream().noack()
-    for offset in (1, 2):
-        stream.channel.queue.put_nowait(await delivered_event(app, offset))
-    async with asyncio.timeout(5):
-        async for event in stream.events():
-            if event.message.offset == 2:
-                break
-    await stream.stop()
-    assert acked_offsets(app) == [], upgrade("`noack()` acks", "find another way to read without acking in `attach`")
+async def test_the_fetcher_runs_the_method_that_we_override():
+    """`IntakeConsumer._drain_messages` takes the place of Faust's loop."""
+    remedy = "find the loop that calls `Consumer.getmany`, and override that in `IntakeConsumer`"
+    source = inspect.getsource(faust.transport.consumer.Fetcher._fetcher.fun)
+    assert "_drain_messages(self)" in source, upgrade("`Fetcher` does not call `Consumer._drain_messages`", remedy)
+    parameters = list(inspect.signature(faust.transport.consumer.Consumer._drain_messages).parameters)
+    assert parameters == ["self", "fetcher"], upgrade("`Consumer._drain_messages` has other parameters", remedy)
+    source = inspect.getsource(faust.transport.consumer.Consumer._drain_messages)
+    for name in ("_read_offset", "_add_gap", "getmany(timeout=1.0)", "_stopped"):
+        assert name in source, upgrade(f"`Consumer._drain_messages` does without `{name}`", "compare it with ours")
+
+
+async def test_an_app_makes_the_consumer_that_its_transport_names(intake):
+    """`attach` puts `IntakeConsumer` there."""
+    app, _ = intake
+    remedy = "find how an app makes its consumer, and have `attach` give it ours"
+    assert isinstance(app.consumer, IntakeConsumer), upgrade("`Transport.Consumer` is not used", remedy)
+
+
+async def test_every_message_is_handed_over_in_order_and_counts_as_unacked(intake, monkeypatch):
+    app, deliveries = intake
+    await drain(app.consumer, monkeypatch, [message(1), message(2)], [message(3)])
+    assert [delivery.raw.offset for delivery in deliveries] == [1, 2, 3]
+    assert len(app.consumer._unacked_messages) == 3
+    assert app.consumer._read_offset[PLACE] == 3, upgrade(
+        "`_read_offset`", "compare `IntakeConsumer` with Faust's loop"
+    )
+    assert acked_offsets(app) == [], "nothing was acked"
+
+
+async def test_what_was_read_before_is_not_handed_over_again(intake, monkeypatch):
+    """As Faust's own loop: after a seek back, records before the read offset are dropped."""
+    app, deliveries = intake
+    await drain(app.consumer, monkeypatch, [message(5), message(6)], [message(4), message(5), message(7)])
+    assert [delivery.raw.offset for delivery in deliveries] == [5, 6, 7]
+
+
+async def test_a_message_that_nobody_took_is_not_waited_for(intake, monkeypatch):
+    """The fetcher is cancelled while the gate is full, when the worker stops: `wait_empty` must end all the same."""
+    app, _ = intake
+
+    async def full(one: Message) -> None:
+        del one
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(app.consumer, "_submit", full)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await drain(app.consumer, monkeypatch, [message(1)])
+    assert not app.consumer._unacked_messages
+
+
+async def test_a_gap_in_the_offsets_is_noted_so_that_commits_pass_it(intake, monkeypatch):
+    """Compaction and transaction markers leave gaps; a commit stops before one that nobody noted."""
+    app, deliveries = intake
+    await drain(app.consumer, monkeypatch, [message(1), message(2), message(6)])
+    for delivery in deliveries:
+        delivery.ack()
+    assert app.consumer._new_offset(PLACE) == 7, upgrade("`_add_gap`", "compare `IntakeConsumer` with Faust's loop")
 
 
 # ── a live consumer ───────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class HoldingGate:
-    """Stands in for `Gate`: keeps what it is given."""
-
-    def __init__(self) -> None:
-        self.deliveries: list[FaustDelivery] = []
-
-    async def submit(self, delivery: FaustDelivery) -> None:
-        self.deliveries.append(delivery)
 
 
 async def until(condition: object, timeout: float = 20.0) -> None:

@@ -289,3 +289,20 @@ async def test_what_the_outlet_does_not_admit_is_acked_in_its_turn_and_not_judge
         await rig.settled(8)
     assert rig.acks == [(0, offset) for offset in range(8)]
     assert [record.value for record in deliverer.records if record.topic == "released"] == [b"0:5", b"0:6", b"0:7"]
+
+
+async def test_a_submit_that_is_cancelled_while_it_waits_has_taken_nothing_in():
+    """As a worker does that is told to stop: the records behind are not held up by one that nobody has."""
+    may_judge = [False]
+    limits = GateLimits(batch_records=1, batch_bytes=1 << 20, linger_seconds=0.0, queue_records=2, in_flight=1)
+    async with Rig(limits=limits, may_judge=lambda: may_judge[0]) as rig:
+        await rig.submit(raw(0), raw(1), raw(2))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await rig.submit(raw(3))
+        may_judge[0] = True
+        await rig.settled(3)
+        assert rig.gate.open_records == 0
+        await rig.submit(raw(4))
+        await rig.settled(4)
+    assert rig.acks == [(0, 0), (0, 1), (0, 2), (0, 4)]
