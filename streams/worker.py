@@ -102,6 +102,8 @@ class Worker:
         tasks = [asyncio.create_task(run_until(app, stop, drain)) for app in self._apps.values()]
         ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         for error in [task.exception() for task in ended]:
+            if isinstance(error, DeliveryError):
+                self._die(error)
             if error is not None:
                 # Faust and aiokafka may raise anything, with content in its text: only its type is told
                 self._log.error("consumer crashed", error_type=type(error).__name__)

@@ -217,6 +217,30 @@ async def test_opening_waits_for_what_is_being_written():
     assert [each.raw.offset for each in await taking] == [1]
 
 
+async def test_an_opening_that_is_cancelled_is_brought_to_its_end_before_the_next_one():
+    """A rebalance cancels the intake; two openings at a time would shut each other out."""
+    opening, release = threading.Event(), threading.Event()
+
+    class Slow(MemoryTransactions):
+        def open(self, seconds: float) -> int | None:
+            opening.set()
+            release.wait(SECONDS)
+            return super().open(seconds)
+
+    rig = Rig(make=Slow)
+    first = asyncio.create_task(rig.take_in(record(0)))
+    await asyncio.to_thread(opening.wait, SECONDS)
+    first.cancel()
+    second = asyncio.create_task(rig.take_in(record(0, generation=2)))
+    await asyncio.sleep(0.05)
+    assert len(rig.made) == 1
+    release.set()
+    admitted = await second
+    assert [made.closed for _, made in rig.made] == [True, False]
+    await rig.send(*admitted)
+    assert rig_content(rig) == ["content 0:0"]
+
+
 async def test_partitions_that_are_gone_are_closed():
     """When a record of a later generation of their topic comes; those with open records, and other topics, stay."""
     rig = Rig()
