@@ -8,10 +8,14 @@ from dataclasses import dataclass
 import pytest
 
 from filters.errors import ConfigurationError, DeliveryError
+from streams.app import build_outlet
 from streams.embedded_broker import EmbeddedBroker
 from streams.emit import KafkaEmitter, OutputRecord
+from streams.exactly_once import ExactlyOnceOutlet
+from streams.outlet import AtLeastOnceOutlet
+from streams.settings import load_settings
 from streams.transactions import KafkaTransactions, Place, Transactions, require_transactions, transactional_id
-from tests.fakes import MemoryLog, MemoryTransactions
+from tests.fakes import MemoryDeliverer, MemoryLog, MemoryTransactions
 from tests.support.brokers import RealKafka
 from tests.support.kafka_io import Outgoing, committed_offsets, drain_topic, produce, unique
 
@@ -151,6 +155,25 @@ def test_a_transaction_that_was_left_open_is_aborted_by_the_next_owner(real_kafk
 
 
 @pytest.mark.slow
+def test_what_librdkafka_says_of_a_fencing_goes_to_the_log_as_a_template(
+    real_kafka: RealKafka, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+):
+    """Past any log level it would print it on stderr; the log passes templates without their arguments."""
+    rig = kafka_rig(real_kafka)
+    earlier, later = rig.make(), rig.make()
+    earlier.open(SECONDS)
+    later.open(SECONDS)
+    with pytest.raises(DeliveryError):
+        earlier.write(outputs(rig, 1), 1, SECONDS)
+    earlier.close()
+    later.close()
+    told = [record for record in caplog.records if record.name == "veilstream.librdkafka"]
+    assert told
+    assert all(record.args and "fenced" not in str(record.msg) for record in told)
+    assert "fenced" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.slow
 def test_a_record_that_the_brokers_refuse_fails_the_transaction_and_quotes_nothing(real_kafka: RealKafka):
     """Nothing of the transaction is seen, and the offset stays."""
     rig = kafka_rig(real_kafka)
@@ -205,8 +228,18 @@ def test_the_embedded_broker_is_refused():
 
 
 @pytest.mark.slow
-def test_a_real_kafka_is_accepted(real_kafka: RealKafka):
-    require_transactions({"bootstrap.servers": real_kafka.bootstrap_servers, "log_level": 2}, SECONDS)
+async def test_a_worker_is_built_with_the_outlet_of_its_guarantee(real_kafka: RealKafka):
+    """And refuses to start where the guarantee cannot be kept."""
+    exactly_once = {"guarantee": "exactly_once"}
+    real = {"bootstrap_servers": real_kafka.bootstrap_servers}
+    assert isinstance(await build_outlet(load_settings(kafka=real), MemoryDeliverer()), AtLeastOnceOutlet)
+    outlet = await build_outlet(load_settings(kafka=real, delivery=exactly_once), MemoryDeliverer())
+    assert isinstance(outlet, ExactlyOnceOutlet)
+    await outlet.stop()
+    with EmbeddedBroker() as broker:
+        settings = load_settings(kafka={"bootstrap_servers": broker.bootstrap_servers}, delivery=exactly_once)
+        with pytest.raises(ConfigurationError, match="real Kafka"):
+            await build_outlet(settings, MemoryDeliverer())
 
 
 def test_no_two_places_share_a_transactional_id():

@@ -141,6 +141,8 @@ def test_a_zombie_that_wakes_up_writes_nothing(scene: Scene, record: Record, see
     assert half
     assert settled
     assert set(codes) <= {0, 70}
+    lines = [line for log in scene.house.folder.glob("worker-*.log") for line in log.read_text().splitlines()]
+    assert [line for line in lines if not line.startswith("{")] == [], "librdkafka speaks past the log"
 
 
 def test_a_second_worker_joins_and_dies(scene: Scene, record: Record, seed: int):
