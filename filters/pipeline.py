@@ -54,6 +54,11 @@ class FilterPipeline:
         self._observer = observer
         self._clock = clock
 
+    @property
+    def policies(self) -> PolicyResolver:
+        """Where the policy in force is looked up."""
+        return self._policies
+
     def process_batch(self, records: Sequence[Record], deadline: float | None = None) -> list[Outcome]:
         """One outcome a record, in order.
 

@@ -211,6 +211,13 @@ class OnError(StrEnum):
     HOLD = "hold"
 
 
+class Keeping(StrEnum):
+    """What a dead letter keeps of the original: `sealed`, all of it, encrypted under the tenant's key; or `none`."""
+
+    SEALED = "sealed"
+    NONE = "none"
+
+
 class PolicySpec(_Document):
     """The judgement itself. A kind of content without a section is rejected."""
 
@@ -219,6 +226,10 @@ class PolicySpec(_Document):
         default=None, description="With `mode: canary`: the share of request ids that is enforced; the rest is shadow."
     )
     on_error: OnError = OnError.REJECT
+    dead_letters: Keeping = Field(
+        default=Keeping.NONE,
+        description="Whether the dead letter of a record that could not be judged keeps the original, encrypted.",
+    )
     prompts: PromptSection | None = None
     images: ImageSection | None = None
 
@@ -290,6 +301,11 @@ def _keyed_operators(policy: FilterPolicy) -> bool:
     return any(isinstance(rule.operator, HashText | PseudonymText) for rule in rules)
 
 
+def _needs_key(policy: FilterPolicy) -> bool:
+    seals = Action.HOLD in policy.actions or policy.spec.dead_letters is Keeping.SEALED
+    return seals or _keyed_operators(policy)
+
+
 def never_fires(rule: ImageRule) -> bool:
     """Whether the rule's `source` keeps findings away that its entities always come by: faces from pixels, say."""
     return rule.source is not None and any(_source_of(entity) is not rule.source for entity in rule.entities)
@@ -303,13 +319,14 @@ def check_capabilities(policy: FilterPolicy, capabilities: Capabilities) -> None
     """Refuse a policy that this process could not keep, as far as the kinds go that it judges.
 
     Raises:
-        PolicyError: it holds or uses keyed operators while no key is set, or a rule names an entity type that no
-            installed detector finds, or a source by which none finds it.
+        PolicyError: it holds, seals or uses keyed operators while no key is set, or a rule names an entity type that
+            no installed detector finds, or a source by which none finds it.
     """
     where = f"policy of tenant {policy.tenant!r}, version {policy.metadata.version}"
-    if not capabilities.has_key and (Action.HOLD in policy.actions or _keyed_operators(policy)):
+    if not capabilities.has_key and _needs_key(policy):
         raise PolicyError(
-            f"{where}: `hold`, `hash` and `pseudonym` need a key and none is set; set VEILSTREAM_KEYS__MASTER",
+            f"{where}: `hold`, `hash`, `pseudonym` and `sealed` need a key and none is set; set "
+            "VEILSTREAM_KEYS__MASTER",
             reason="key_missing",
         )
     for kind, entities in capabilities.entities.items():

@@ -118,8 +118,13 @@ async def run_until(app: faust.App, stop: asyncio.Event, drain_seconds: float) -
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait({crashed, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
-    if app.crash_reason is not None:
-        raise app.crash_reason
+    _raise_crash(app)
     async with asyncio.timeout(drain_seconds):
         await app.stop()
     await crashed
+    _raise_crash(app)  # the last commit may have failed: this was no clean end
+
+
+def _raise_crash(app: faust.App) -> None:
+    if app.crash_reason is not None:
+        raise app.crash_reason

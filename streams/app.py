@@ -8,11 +8,13 @@ from typing import Any, Protocol
 
 import faust
 
-from filters.errors import DeliveryError
+from filters.errors import ConfigurationError, DeliveryError
 from filters.image.limits import ImageLimits
 from filters.image.medium import ImageMedium
 from filters.keys import TenantKeys
 from filters.pipeline import AnyMedium, FilterPipeline, capabilities
+from filters.policy import Keeping
+from filters.protocols import PolicyResolver
 from filters.records import ContentKind
 from filters.text.medium import PromptMedium, TextLimits
 from filters.text.patterns import PatternDetector
@@ -20,6 +22,7 @@ from models.face import build_face_detector
 from models.manifest import load_manifest
 from models.weights import WeightStore
 from streams.attempts_topic import TopicAttempts
+from streams.dead_letter import LetterKeeping
 from streams.emit import Deliverer
 from streams.exactly_once import ExactlyOnceOutlet
 from streams.gate import Gate, GateLimits, SharedParts
@@ -76,12 +79,33 @@ def _image_medium(settings: Settings) -> AnyMedium:
     return ImageMedium([face], limits, batch_weight=options.batch_pixel_bytes)
 
 
+def build_keeping(settings: Settings, policies: PolicyResolver, keys: TenantKeys) -> LetterKeeping:
+    """Whose dead letters keep the original.
+
+    Raises:
+        ConfigurationError: originals without a policy shall be kept and no master key is set.
+    """
+    without_policy = settings.delivery.dead_letters_without_policy
+    if without_policy is Keeping.SEALED and not keys.available:
+        raise ConfigurationError(
+            "delivery.dead_letters_without_policy: `sealed` needs a key and none is set; set VEILSTREAM_KEYS__MASTER",
+            reason="key_missing",
+        )
+    return LetterKeeping(policies, without_policy)
+
+
 def build_judge(settings: Settings, kind: ContentKind, pipeline: FilterPipeline, keys: TenantKeys) -> Judge:
-    """The judge of one stream."""
+    """The judge of one stream.
+
+    Raises:
+        ConfigurationError: as `build_keeping`.
+    """
     stream = settings.stream(kind)
     reader = MessageReader(kind, stream.mapping, stream.max_bytes)
     limits = OutputLimits(settings.kafka.max_message_bytes, settings.delivery.max_sealed_bytes)
-    return Judge(kind, reader, pipeline, settings.topics, keys, limits)
+    return Judge(
+        kind, reader, pipeline, settings.topics, keys, limits, build_keeping(settings, pipeline.policies, keys)
+    )
 
 
 async def build_outlet(settings: Settings, deliverer: Deliverer) -> Outlet:
@@ -165,7 +189,13 @@ def build_policy_source(settings: Settings, board: PolicyBoard) -> PolicySource:
     stale = settings.policies.max_stale_seconds
     if settings.policies.folder is not None:
         return FolderPolicies(settings.policies.folder, board, max_stale_seconds=stale)
-    return TopicPolicies(client_arguments(settings.kafka), settings.topics.policies, board, max_stale_seconds=stale)
+    return TopicPolicies(
+        client_arguments(settings.kafka),
+        settings.topics.policies,
+        board,
+        max_stale_seconds=stale,
+        metadata_seconds=settings.kafka.metadata_seconds,
+    )
 
 
 def build_faust_app(settings: Settings, kind: ContentKind) -> faust.App:
@@ -183,6 +213,7 @@ def build_faust_app(settings: Settings, kind: ContentKind) -> faust.App:
         # a rebalance waits for what was taken in, which takes a judging and a delivery at most
         "broker_rebalance_timeout": delivery.judge_seconds + delivery.deliver_seconds + 10,
         "consumer_auto_offset_reset": "earliest",
+        "consumer_metadata_max_age_ms": round(kafka.metadata_seconds * 1000),
         "consumer_max_fetch_size": kafka.max_message_bytes,
         "consumer_group_instance_id": f"{kafka.instance_id}-{kind.value}" if kafka.instance_id else None,
         "stream_wait_empty": True,

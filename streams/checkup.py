@@ -11,6 +11,7 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 from filters.errors import ConfigurationError, DeliveryError
+from filters.policy import Keeping
 from models.manifest import load_manifest
 from models.session import RuntimeReport, runtime_report
 from models.weights import WeightStore
@@ -114,9 +115,12 @@ def weights(settings: Settings) -> CheckResult:
 
 
 def master_key(settings: Settings) -> CheckResult:
-    """Whether a key is set; settings already refused a malformed one."""
+    """Whether a key is set, or needed; settings already refused a malformed one."""
+    if settings.keys.master is None and settings.delivery.dead_letters_without_policy is Keeping.SEALED:
+        needed = "none, and delivery.dead_letters_without_policy asks for one; set VEILSTREAM_KEYS__MASTER"
+        return _failed("key", needed, Cause.CONFIGURATION)
     if settings.keys.master is None:
-        return CheckResult("key", Status.NOTE, "none: policies that hold, hash or pseudonymize are refused")
+        return CheckResult("key", Status.NOTE, "none: policies that hold, seal, hash or pseudonymize are refused")
     return CheckResult("key", Status.OK, "set")
 
 

@@ -13,11 +13,12 @@ from filters.pipeline import FilterPipeline
 from filters.records import Content, ContentKind, RecordContext
 from filters.verdict import Action, Failure, Outcome, PolicyRef, Verdict, verdict_id
 from streams.attempts import GIVE_UP_AT
-from streams.dead_letter import DeadLetterWriter
+from streams.dead_letter import DeadLetterWriter, LetterKeeping, most_sealed_bytes, replayed_from
 from streams.documents import encode, rejection_document, verdict_document
 from streams.emit import OutputRecord
 from streams.identity import Identity
 from streams.message import MessageReader, RawMessage, ReadMessage
+from streams.original import packed
 from streams.seal import Sealer
 from streams.topics import TopicNames
 
@@ -56,6 +57,7 @@ class Judge:
         topics: where outputs go.
         keys: for sealing what is held and for digests.
         limits: sizes.
+        keeping: whose dead letters keep the original.
     """
 
     def __init__(
@@ -66,13 +68,15 @@ class Judge:
         topics: TopicNames,
         keys: TenantKeys,
         limits: OutputLimits,
+        keeping: LetterKeeping,
     ) -> None:
         self._kind = kind
         self._reader = reader
         self._pipeline = pipeline
         self._topics = topics
         self._sealer = Sealer(keys)
-        self._letters = DeadLetterWriter(self._sealer, limits.max_sealed_bytes)
+        most = min(limits.max_sealed_bytes, most_sealed_bytes(limits.max_message_bytes))
+        self._letters = DeadLetterWriter(self._sealer, keeping, most)
         self._limits = limits
 
     def judge(self, raws: Sequence[RawMessage], deadline: float) -> list[Judgement]:
@@ -139,8 +143,11 @@ class Judge:
         return self._topics.prompts_released if self._kind is ContentKind.PROMPT else self._topics.images_released
 
     def _withheld(self, raw: RawMessage, verdict: Verdict) -> Judgement:
-        held = verdict.action is Action.HOLD
-        outputs = [self._held(raw, verdict)] if held else [self._rejected(raw, verdict)]
+        try:
+            outputs = [self._held(raw, verdict) if verdict.action is Action.HOLD else self._rejected(raw, verdict)]
+        except PayloadTooLarge as error:
+            verdict = verdict.refused(error, "act")
+            outputs = [self._rejected(raw, verdict)]
         if verdict.failure is not None:
             outputs.append(self._dead_letter(raw, verdict, verdict.failure))
         return Judgement(verdict, self._audit(raw, verdict), tuple(outputs))
@@ -156,6 +163,8 @@ class Judge:
 
     def _audit(self, raw: RawMessage, verdict: Verdict) -> OutputRecord:
         document = verdict_document(verdict) | {"judged_at": datetime.now(UTC).isoformat(timespec="milliseconds")}
+        if (replay_of := replayed_from(raw.headers)) is not None:
+            document["replay_of"] = replay_of
         return OutputRecord(
             self._topics.verdicts, _aside_key(raw), encode(document), (JSON_HEADER, *self._marks(verdict))
         )
@@ -165,9 +174,12 @@ class Judge:
         return OutputRecord(self._topics.rejected, _aside_key(raw), value, (JSON_HEADER, *self._marks(verdict)))
 
     def _held(self, raw: RawMessage, verdict: Verdict) -> OutputRecord:
-        sealed = self._sealer.seal(verdict.context.tenant, raw.value or b"", verdict.id.encode())
+        sealed = self._sealer.seal(verdict.context.tenant, packed(raw), verdict.id.encode())
         headers = (SEALED_HEADER, *self._marks(verdict), ("veilstream-tenant", verdict.context.tenant.encode()))
-        return OutputRecord(self._topics.held, _aside_key(raw), sealed, headers)
+        held = OutputRecord(self._topics.held, _aside_key(raw), sealed, headers)
+        if _size(held) > self._limits.max_message_bytes:
+            raise PayloadTooLarge("the sealed original exceeds kafka.max_message_bytes", reason="held_too_large")
+        return held
 
     def _dead_letter(self, raw: RawMessage, verdict: Verdict, failure: Failure) -> OutputRecord:
         context = verdict.context

@@ -45,6 +45,7 @@ def _signatures(library: ctypes.CDLL) -> ctypes.CDLL:
         "rd_kafka_mock_cluster_destroy": (None, [handle]),
         "rd_kafka_mock_cluster_bootstraps": (text, [handle]),
         "rd_kafka_mock_topic_create": (number, [handle, text, number, number]),
+        "rd_kafka_mock_partition_set_leader": (number, [handle, text, ctypes.c_int32, ctypes.c_int32]),
         "rd_kafka_mock_broker_set_down": (number, [handle, ctypes.c_int32]),
         "rd_kafka_mock_broker_set_up": (number, [handle, ctypes.c_int32]),
         "rd_kafka_mock_broker_set_rtt": (number, [handle, ctypes.c_int32, number]),
@@ -126,6 +127,14 @@ class MockCluster:
         """Answer the next `len(errors)` requests of that kind with these error codes (0: that one succeeds)."""
         codes = (ctypes.c_int * len(errors))(*errors)
         self._lib.rd_kafka_mock_push_request_errors_array(self._open(), api, len(errors), codes)
+
+    def set_leader(self, topic: str, partition: int, broker: int) -> None:
+        """Let another broker lead a partition.
+
+        Raises:
+            RuntimeError: there is no such partition.
+        """
+        self._check(self._lib.rd_kafka_mock_partition_set_leader(self._open(), topic.encode(), partition, broker))
 
     def set_down(self, broker: int) -> None:
         """Close the broker's connections and refuse new ones; its data stay."""

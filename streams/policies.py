@@ -14,6 +14,7 @@ from filters.policy import (
     FilterPolicy,
     HashText,
     ImageRule,
+    Keeping,
     PromptRule,
     PseudonymText,
     check_capabilities,
@@ -176,4 +177,5 @@ def _offender(policy: FilterPolicy, capabilities: Capabilities, reason: str) -> 
                 return (*path, "action")
             elif isinstance(rule.operator, HashText | PseudonymText):
                 return (*path, "operator")
-    return ("spec", "on_error")
+    holds = Action(policy.spec.on_error.value) is Action.HOLD
+    return ("spec", "on_error") if holds or policy.spec.dead_letters is Keeping.NONE else ("spec", "dead_letters")

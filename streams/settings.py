@@ -23,6 +23,7 @@ from yaml import YAMLError
 
 from filters.errors import ConfigurationError
 from filters.keys import MASTER_KEY_BYTES
+from filters.policy import Keeping
 from filters.records import ContentKind
 from models.session import Device
 from streams.mapping import MessageMapping
@@ -56,6 +57,9 @@ class KafkaSettings(_Group):
     ca_file: Path | None = Field(default=None, description="CA certificates for TLS; the system's where absent.")
     session_timeout_seconds: Seconds = Field(
         default=30.0, description="After this silence the group gives the partitions to others."
+    )
+    metadata_seconds: Seconds = Field(
+        default=30.0, description="How long partitions that were added to a topic may go unnoticed."
     )
     commit_interval_seconds: Seconds = Field(default=0.5, description="How much a crash may repeat, in time.")
     max_message_bytes: Count = Field(
@@ -121,7 +125,8 @@ class KeySettings(_Group):
     """Secrets."""
 
     master: SecretStr | None = Field(
-        default=None, description="32 random bytes in base64; for `hold`, `hash`, `pseudonym` and digests."
+        default=None,
+        description="32 random bytes in base64; for `hold`, `hash`, `pseudonym`, sealed dead letters and digests.",
     )
 
     @model_validator(mode="after")
@@ -153,6 +158,10 @@ class DeliverySettings(_Group):
     deliver_seconds: Seconds = Field(default=30.0, description="Outputs that are not durable by then end the process.")
     drain_seconds: Seconds = Field(default=40.0, description="On SIGTERM, time to finish what was taken in.")
     max_sealed_bytes: Count = Field(default=5_000_000, description="Dead letters keep larger originals not at all.")
+    dead_letters_without_policy: Keeping = Field(
+        default=Keeping.NONE,
+        description="sealed or none: whether dead letters keep originals for whose tenant no policy is in force.",
+    )
 
     @property
     def transactional(self) -> bool:

@@ -22,12 +22,16 @@ class TopicReader:
         client: aiokafka's connection arguments (`bootstrap_servers`, security).
         topic: must exist; it is not created.
         metadata_seconds: how long new partitions may go unnoticed.
+        committed: leave out what a transaction has not committed (yet).
     """
 
-    def __init__(self, client: Mapping[str, Any], topic: str, *, metadata_seconds: float = 30.0) -> None:
+    def __init__(
+        self, client: Mapping[str, Any], topic: str, *, metadata_seconds: float = 30.0, committed: bool = False
+    ) -> None:
         self._client = client
         self._topic = topic
         self._metadata_ms = round(metadata_seconds * 1000)
+        self._isolation = "read_committed" if committed else "read_uncommitted"
         self._consumer: AIOKafkaConsumer | None = None
         self.obstacle = "broker_unreachable"
         """What `open`, or the reading to the end after it, waits for: that, `topic_missing` or `catching_up`."""
@@ -61,6 +65,59 @@ class TopicReader:
         except KafkaError:
             return False
 
+    async def rewind(self, since_ms: int | None = None) -> dict[int, int]:
+        """Go to the first records that are not older than `since_ms` (of the Unix epoch), or to the beginning.
+
+        Returns:
+            The end of each partition at this moment: the offset of its next record. A partition without a record to
+            read is left at its end.
+
+        Raises:
+            KafkaError: no broker answers.
+        """
+        consumer = self._opened
+        places = list(consumer.assignment())
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(places)
+        starts = await self._starts(places, ends, since_ms)
+        for place in places:
+            consumer.seek(place, min(starts[place], ends[place]))
+        return {place.partition: end for place, end in ends.items()}
+
+    async def _starts(
+        self, places: list[TopicPartition], ends: Mapping[TopicPartition, int], since_ms: int | None
+    ) -> dict[TopicPartition, int]:
+        if since_ms is None:
+            return dict(await self._opened.beginning_offsets(places))
+        found = await self._opened.offsets_for_times(dict.fromkeys(places, since_ms))
+        return {place: at.offset if (at := found.get(place)) is not None else ends[place] for place in places}
+
+    async def position(self, partition: int) -> int:
+        """The offset of the next record that is read.
+
+        Raises:
+            KafkaError: no broker answers.
+        """
+        return int(await self._opened.position(TopicPartition(self._topic, partition)))
+
+    async def one(self, partition: int, offset: int) -> ConsumerRecord | None:
+        """The record at a position; None where there is none (any more). Waits until it is there to read.
+
+        Raises:
+            KafkaError: no broker answers.
+        """
+        consumer, place = self._opened, TopicPartition(self._topic, partition)
+        if place not in consumer.assignment():
+            return None
+        first, end = await consumer.beginning_offsets([place]), await consumer.end_offsets([place])
+        if not first[place] <= offset < end[place]:
+            return None
+        if await consumer.position(place) != offset:
+            consumer.seek(place, offset)
+        while await consumer.position(place) <= offset:  # it is passed without a record where only a marker stood
+            if records := (await consumer.getmany(place, timeout_ms=FETCH_WAIT_MS, max_records=1)).get(place):
+                return records[0] if records[0].offset == offset else None
+        return None
+
     async def take_new_partitions(self) -> None:
         """Read partitions that were added, too; a subscription would start over whenever their number changes."""
         consumer = self._opened
@@ -91,6 +148,7 @@ class TopicReader:
                 fetch_max_wait_ms=FETCH_WAIT_MS,
                 request_timeout_ms=REQUEST_MS,
                 metadata_max_age_ms=self._metadata_ms,
+                isolation_level=self._isolation,
             )
             try:
                 await consumer.start()

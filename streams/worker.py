@@ -24,6 +24,7 @@ from streams.metrics import Metrics
 from streams.outlet import Outlet
 from streams.policies import PolicyBoard
 from streams.settings import Settings
+from streams.suspension import longest_gap, watch_for_suspension
 
 _LAG_SECONDS = 1.0
 
@@ -95,6 +96,8 @@ class Worker:
             self._gates[kind], self._apps[kind] = gate, app
             self._tasks.append(asyncio.create_task(gate.run()))
         self._tasks.append(asyncio.create_task(self._watch_lag()))
+        gap = longest_gap(self._settings.kafka.session_timeout_seconds)
+        self._tasks.append(asyncio.create_task(watch_for_suspension(gap, self._die)))
 
     async def _run_apps(self, stop: asyncio.Event) -> None:
         """Run until all have drained, or one has failed: it may not leave the other running on half a worker."""

@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from models.face import build_face_detector
+from models.manifest import load_manifest
+from models.session import Device
+from models.weights import WeightStore
 from streams.embedded_broker import EmbeddedBroker
 from tests.support.brokers import Broker, RealKafka
 from tests.support.kafka_jars import kafka_jars, why_no_real_kafka
@@ -46,6 +50,13 @@ def real_kafka(kafka_home: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 def kafka_broker(request: pytest.FixtureRequest) -> Broker:
     """Each test twice: on the embedded broker and on a real Apache Kafka."""
     return request.getfixturevalue({"embedded": "embedded_broker", "real": "real_kafka"}[request.param])
+
+
+@pytest.fixture(scope="session")
+def face_detector():
+    """The default face detector, for a second look at what was released."""
+    entry = load_manifest(None).entry("centerface")
+    return build_face_detector(entry, WeightStore().path(entry), Device.CPU)
 
 
 @pytest.fixture(scope="session")

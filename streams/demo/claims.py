@@ -11,6 +11,7 @@ from streams.demo.evidence import Evidence
 from streams.demo.leaks import face_left, leaked_texts, metadata_left
 from streams.demo.outcomes import CaseOutcome
 from streams.demo.texts import pieces, spans_of
+from streams.original import open_original
 from streams.seal import Sealer
 
 SAME_CONTACT = frozenset({"pseudonym-first", "pseudonym-again"})
@@ -104,12 +105,14 @@ def _opener(master_key: bytes) -> Callable[[CaseOutcome], bool]:
     sealer = Sealer(TenantKeys(master_key))
 
     def opens(outcome: CaseOutcome) -> bool:
-        verdict_id = outcome.verdict.get("verdict_id", "").encode()
+        verdict_id = outcome.verdict.get("verdict_id", "")
         try:
-            originals = [sealer.open(outcome.case.tenant, message.value, verdict_id) for message in outcome.held]
+            originals = [
+                open_original(sealer, outcome.case.tenant, message.value, verdict_id) for message in outcome.held
+            ]
         except ValueError:
             return False
-        return all(original == outcome.case.message.value for original in originals)
+        return all(original.value == outcome.case.message.value for original in originals)
 
     return opens
 

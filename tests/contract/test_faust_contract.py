@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, MutableSet
 import faust
 import faust.transport.consumer
 import pytest
+from aiokafka.consumer.fetcher import READ_COMMITTED as FETCHER_READS_COMMITTED
 from faust.types import TP, Message
 from faust.types.tuples import ConsumerMessage
 
@@ -234,6 +235,18 @@ async def test_a_gap_in_the_offsets_is_noted_so_that_commits_pass_it(intake, mon
     assert app.consumer._new_offset(PLACE) == 7, upgrade("`_add_gap`", "compare `IntakeConsumer` with Faust's loop")
 
 
+async def test_a_gap_after_the_very_first_record_is_noted_too(intake, monkeypatch):
+    """Also where that record was committed before the next one came."""
+    app, deliveries = intake
+    await drain(app.consumer, monkeypatch, [message(0)])
+    deliveries.pop().ack()
+    assert app.consumer._new_offset(PLACE) == 1
+    app.consumer._committed_offset[PLACE] = 1
+    await drain(app.consumer, monkeypatch, [message(5)])
+    deliveries.pop().ack()
+    assert app.consumer._new_offset(PLACE) == 6, upgrade("`_add_gap`", "compare `IntakeConsumer` with Faust's loop")
+
+
 # ── a live consumer ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -271,6 +284,10 @@ async def test_a_live_app_commits_what_was_acked_and_nothing_else(embedded_broke
     try:
         await until(lambda: len(gate.deliveries) == 10)
         await asyncio.sleep(0.5)
+        assert app.consumer._thread._consumer._fetcher._isolation_level == FETCHER_READS_COMMITTED, upgrade(
+            "its thread makes aiokafka's consumer in another way",
+            "find where, and give it isolation_level='read_committed'; without it, aborted records are judged",
+        )
         assert committed_offsets(bootstrap, group, [topic]) == {}, upgrade("commits unasked", "do not use this version")
         assert partitions(app) == {TP(topic, 0)}
         generations = {delivery._message.generation_id for delivery in gate.deliveries}

@@ -5,17 +5,19 @@
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
 
 from streams.embedded_broker import EmbeddedBroker
 from tests.faults.rows import Row, table
-from tests.support.brokers import Broker, RealKafka
+from tests.support.brokers import Broker, RealKafka, free_port
+from tests.support.cluster import KafkaCluster
 from tests.support.house import House
+from tests.support.proxy import Proxy
 from tests.support.tenants import POLICIES
 
 MakeHouse = Callable[..., House]
@@ -75,6 +77,52 @@ def houses(tmp_path: Path) -> Iterator[MakeHouse]:
 def faults_house(real_kafka: RealKafka, houses: MakeHouse) -> House:
     """A house on the session's Apache Kafka, which other tests use too: it must stay as it is."""
     return houses(real_kafka)
+
+
+@dataclass(frozen=True)
+class Breakable:
+    """An Apache Kafka for faults only: killed, forbidden to read, or reached through a network that fails.
+
+    Clients that connect at the proxy are told to stay there; all others connect directly.
+    """
+
+    kafka: RealKafka
+    proxy: Proxy
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return self.kafka.bootstrap_servers
+
+    def create_topics(self, topics: Mapping[str, int]) -> None:
+        self.kafka.create_topics(topics)
+
+
+@pytest.fixture(scope="session")
+def breakable(kafka_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Breakable]:
+    """One for all rows: leave it running and healed."""
+    direct, proxied, behind, controller = (free_port() for _ in range(4))
+    inside, outside = f"PLAINTEXT://127.0.0.1:{direct}", "PROXIED://127.0.0.1:"
+    configs = {
+        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+        "listeners": f"{inside},{outside}{behind},CONTROLLER://127.0.0.1:{controller}",
+        "advertised.listeners": f"{inside},{outside}{proxied}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "allow.everyone.if.no.acl.found": "true",
+        "log.cleaner.backoff.ms": "200",
+    }
+    with (
+        Proxy(proxied, behind) as proxy,
+        RealKafka(kafka_home, tmp_path_factory.mktemp("breakable"), configs, direct) as kafka,
+    ):
+        yield Breakable(kafka, proxy)
+
+
+@pytest.fixture(scope="session")
+def cluster(kafka_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaCluster]:
+    """Three brokers for all rows: leave them running."""
+    with KafkaCluster(kafka_home, tmp_path_factory.mktemp("cluster")) as three:
+        yield three
 
 
 @pytest.fixture

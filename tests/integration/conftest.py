@@ -1,4 +1,4 @@
-"""Houses on either broker, a face detector that looks at what was released, and the figures that tests measure."""
+"""Houses on either broker and the figures that tests measure."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -6,10 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from models.face import build_face_detector
-from models.manifest import load_manifest
-from models.session import Device
-from models.weights import WeightStore
 from streams.embedded_broker import EmbeddedBroker
 from tests.support.brokers import Broker, RealKafka
 from tests.support.house import House
@@ -57,13 +53,6 @@ def embedded_house(embedded_broker: EmbeddedBroker, houses: MakeHouse) -> House:
 def real_house(real_kafka: RealKafka, houses: MakeHouse) -> House:
     """A house on a real Apache Kafka."""
     return houses(real_kafka)
-
-
-@pytest.fixture(scope="session")
-def face_detector():
-    """The default face detector, for a second look at what was released."""
-    entry = load_manifest(None).entry("centerface")
-    return build_face_detector(entry, WeightStore().path(entry), Device.CPU)
 
 
 @pytest.fixture

@@ -70,26 +70,3 @@ def test_kill_9_in_mid_load_loses_nothing(house: House, face_detector, figures: 
     assert report.given_up <= 1, "of two kills, the second can meet one record that is tried again alone"
     assert report.duplicates <= sum(repeated)
     assert max(repeated) <= 2 * (IN_FLIGHT + COMMIT_WINDOW)
-
-
-@pytest.mark.timeout(240)
-def test_sigterm_under_load_drains_and_exits_0(real_house: House, face_detector, figures: Figures):
-    """What was taken in is finished and committed, so that the next worker repeats nothing."""
-    house = real_house
-    inputs = mixed_load(house, prompts=900, images=24)
-    oracle = house.oracle(face_detector)
-    worker = house.worker().wait_ready()
-    wait_until_done(oracle, len(inputs) // 3)
-    started = time.monotonic()
-    assert worker.terminate(timeout=45) == 0
-    drained = time.monotonic() - started
-    done = oracle.done()
-    assert len(done) < len(inputs), "the worker was through before it was stopped"
-    assert committed_too_far(inputs, done, committed(house)) == []
-    worker = house.worker()
-    assert oracle.settled(inputs, timeout=120)
-    assert worker.terminate() == 0
-    report = oracle.report(inputs)
-    figures(f"drained in {drained:.1f} s; {report.summary}")
-    assert report.problems == {}
-    assert report.given_up == report.duplicates == 0

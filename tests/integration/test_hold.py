@@ -3,6 +3,7 @@
 import pytest
 
 from filters.keys import TenantKeys
+from streams.original import Original, open_original
 from streams.seal import Sealer
 from tests.integration.conftest import MakeHouse
 from tests.support.house import House
@@ -37,7 +38,8 @@ def test_held_records_are_sealed_and_open_to_the_original_with_the_key_only(hous
         case = originals[record.header("veilstream-source-offset") or b""]
         sealed, verdict = record.value or b"", record.header("veilstream-verdict") or b""
         assert case.value[:24] not in sealed
-        assert sealer.open(HOLDS, sealed, verdict) == case.value
+        original = Original(case.key, case.value, case.headers)
+        assert open_original(sealer, HOLDS, sealed, verdict.decode()) == original, "it could be judged again"
         assert record.key == case.key
         for opener, tenant, bound_to in ((other, HOLDS, verdict), (sealer, REDACTS, verdict), (sealer, HOLDS, b"")):
             with pytest.raises(ValueError, match="differ"):

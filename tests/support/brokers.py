@@ -57,6 +57,14 @@ def free_port() -> int:
     raise RuntimeError("no free loopback port between 20000 and 32000")
 
 
+def create_topics(bootstrap: str, topics: Mapping[str, int], copies: int) -> None:
+    """Make topics, with their number of partitions; returns when the controller has made them."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    new = [NewTopic(name, num_partitions=count, replication_factor=copies) for name, count in topics.items()]
+    for future in admin.create_topics(new).values():
+        future.result(timeout=30)
+
+
 class RealKafka:
     """One Apache Kafka process in KRaft mode (broker and controller) on loopback ports.
 
@@ -64,12 +72,15 @@ class RealKafka:
         jars: folder of Kafka's class path.
         folder: where configuration, log (`kafka.log`) and data go; the data are removed by `stop()`, the rest stays.
         configs: broker configurations on top of the ones for tests.
+        port: where clients connect; a free one where absent.
     """
 
-    def __init__(self, jars: Path, folder: Path, configs: Mapping[str, str] = _NOTHING) -> None:
+    def __init__(
+        self, jars: Path, folder: Path, configs: Mapping[str, str] = _NOTHING, port: int | None = None
+    ) -> None:
         self._jars = jars
         self._folder = folder
-        self._port = free_port()
+        self._port = free_port() if port is None else port
         self._configs = self._server_properties() | dict(configs)
         self._process: subprocess.Popen[bytes] | None = None
         self._output: IO[bytes] | None = None
@@ -106,6 +117,11 @@ class RealKafka:
         Raises:
             RuntimeError: it does not come up; the end of its log is in the message.
         """
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self) -> None:
+        """Format the data folder where it is new, and start the process."""
         if not self._data.exists():
             self._format()
         self._output = self.log.open("ab")
@@ -115,7 +131,6 @@ class RealKafka:
             stdout=self._output,
             stderr=subprocess.STDOUT,
         )
-        self._wait_until_ready()
 
     def stop(self) -> None:
         """Shut down in order, and remove the data."""
@@ -133,10 +148,7 @@ class RealKafka:
 
     def create_topics(self, topics: Mapping[str, int]) -> None:
         """Make topics of one copy, with their number of partitions; returns when they can be used."""
-        admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
-        new = [NewTopic(name, num_partitions=count, replication_factor=1) for name, count in topics.items()]
-        for future in admin.create_topics(new).values():
-            future.result(timeout=30)
+        create_topics(self.bootstrap_servers, topics, copies=1)
 
     # ── the process ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -190,7 +202,12 @@ class RealKafka:
         if answer.returncode:
             raise RuntimeError(f"Kafka's data folder could not be formatted:\n{answer.stdout}{answer.stderr}")
 
-    def _wait_until_ready(self) -> None:
+    def wait_until_ready(self) -> None:
+        """Wait until groups can be served.
+
+        Raises:
+            RuntimeError: it does not come up; the end of its log is in the message.
+        """
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self._process is not None and self._process.poll() is not None:

@@ -14,6 +14,7 @@ from filters.protocols import Pixels
 from filters.records import ContentKind, SourcePosition
 from filters.text.medium import PromptMedium, TextLimits
 from filters.text.patterns import PatternDetector
+from streams.dead_letter import LetterKeeping
 from streams.demo import drawings
 from streams.demo.cases import DemoCase
 from streams.demo.client import Received
@@ -82,7 +83,9 @@ def judged(cases: Sequence[DemoCase]) -> Evidence:
     for kind in ContentKind:
         mine = [case for case in cases if case.kind is kind]
         limits = OutputLimits(_LIMIT, _LIMIT)
-        judge = Judge(kind, MessageReader(kind, mapping, _LIMIT), pipeline, TOPICS, keys, limits)
+        judge = Judge(
+            kind, MessageReader(kind, mapping, _LIMIT), pipeline, TOPICS, keys, limits, LetterKeeping(policies)
+        )
         raws = [
             RawMessage(f"in.{kind}", 0, offset, case.message.key, case.message.value, case.message.headers)
             for offset, case in enumerate(mine)

@@ -135,6 +135,10 @@ class Oracle:
     def done(self) -> frozenset[str]:
         """Sources with a verdict and a content record so far, after reading until nothing comes."""
         self._tail.read_quiet()
+        return self.complete()
+
+    def complete(self) -> frozenset[str]:
+        """Sources with a verdict and a content record, of what has been read."""
         self._take_in()
         return frozenset(self._content.keys() & self._verdicts.keys())
 

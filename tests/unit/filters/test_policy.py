@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from filters.errors import PolicyError
 from filters.findings import EntityType
-from filters.policy import Capabilities, FilterPolicy, Mode, OnError, check_capabilities, policy_json_schema
+from filters.policy import Capabilities, FilterPolicy, Keeping, Mode, OnError, check_capabilities, policy_json_schema
 from filters.records import ContentKind
 from filters.verdict import Action, PolicyRef
 
@@ -37,6 +37,7 @@ def image_rule(**rule) -> dict:
 def test_defaults_are_the_strict_ones():
     spec = policy().spec
     assert (spec.mode, spec.on_error, spec.prompts, spec.images) == (Mode.ENFORCE, OnError.REJECT, None, None)
+    assert spec.dead_letters is Keeping.NONE, "no copies of what nobody has looked at, unless somebody asks for them"
 
 
 @pytest.mark.parametrize("word", ["pass", "allow", "flag", "redact", "ignore", "", None])
@@ -51,6 +52,9 @@ def test_no_word_lets_through_what_could_not_be_judged(word):
         {"extra": 1},
         {"mode": "on"},
         {"mode": "canary"},
+        {"dead_letters": "plain"},
+        {"dead_letters": None},
+        {"dead_letters": True},
         {"canary_percent": 5},
         {"mode": "canary", "canary_percent": 0},
         {"mode": "canary", "canary_percent": 100},
@@ -146,6 +150,7 @@ def test_a_kind_without_section_names_no_entities():
 
 KEYED = [
     {"on_error": "hold"},
+    {"dead_letters": "sealed"},
     prompt_rule(action="hold"),
     image_rule(action="hold"),
     prompt_rule(operator={"type": "hash"}),

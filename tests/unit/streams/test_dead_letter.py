@@ -6,15 +6,19 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from filters.keys import TenantKeys
+from filters.policy import Keeping
 from filters.verdict import Failure
-from streams.dead_letter import DeadLetterWriter, open_dead_letter
+from streams.dead_letter import DeadLetterWriter, LetterKeeping, most_sealed_bytes, open_dead_letter
 from streams.identity import Identity
 from streams.message import RawMessage
+from streams.original import Original, packed
 from streams.seal import Sealer
+from tests.fakes import StaticPolicies, policy
 
 CANARY = b"Zebulon Quackenbush"
 SEALER = Sealer(TenantKeys(bytes(range(32))))
 KEYLESS = Sealer(TenantKeys(None))
+KEEPS = LetterKeeping(StaticPolicies(policy("acme", dead_letters="sealed")), Keeping.SEALED)
 FAILURE = Failure("message", "invalid_json", "read")
 AT = datetime(2026, 3, 4, 5, 6, 7, 890_000, tzinfo=timezone(timedelta(hours=2)))
 
@@ -24,8 +28,8 @@ def raw(value=b"{" + CANARY, key=b"key-1"):
     return RawMessage("prompts", 4, 77, key, value, headers, 1)
 
 
-def write(sealer=SEALER, message=None, identity=None, limit=1000, *, connect=False):
-    writer = DeadLetterWriter(sealer, limit, connect_headers=connect)
+def write(sealer=SEALER, message=None, identity=None, limit=1000, *, connect=False, keeping=KEEPS):
+    writer = DeadLetterWriter(sealer, keeping, limit, connect_headers=connect)
     sender = identity or Identity("acme", "r-1")
     return writer.write(message or raw(), FAILURE, sender, verdict_id="v" * 32, attempts=3, at=AT)
 
@@ -43,6 +47,8 @@ def test_a_letter_says_what_failed_where_and_for_whom():
         "offset": 77,
         "tenant": "acme",
         "request_id": "r-1",
+        "attempts": 3,
+        "replay_of": None,
         "size": 20,
         "timestamp": "2026-03-04T03:06:07.890+00:00",
     }
@@ -91,7 +97,10 @@ def test_malformed_names_are_left_out():
 @pytest.mark.parametrize("identity", [Identity("acme", None), Identity(None, None), Identity("A B", None)])
 @pytest.mark.parametrize("value", [b"", b"\0\xff", b"{" + CANARY])
 def test_the_original_can_be_opened_with_the_key(identity, value):
-    assert open_dead_letter(SEALER, write(message=raw(value), identity=identity).value) == value
+    """Key and headers along with the value: without them many a message could not be read again."""
+    message = raw(value)
+    original = Original(message.key, value, message.headers)
+    assert open_dead_letter(SEALER, write(message=message, identity=identity).value) == original
 
 
 def test_a_sealed_value_cannot_be_passed_off_as_another_records():
@@ -109,10 +118,11 @@ def test_what_is_no_letter_is_not_opened(letter):
 
 
 def test_large_values_null_values_and_keyless_installations_keep_no_original():
-    for letter in (write(limit=19), write(KEYLESS), write(message=raw(None))):
+    whole = len(packed(raw()))
+    for letter in (write(limit=whole - 1), write(KEYLESS), write(message=raw(None))):
         assert json.loads(letter.value)["sealed"] is None
         assert open_dead_letter(SEALER, letter.value) is None
-    assert json.loads(write(limit=20).value)["sealed"]
+    assert json.loads(write(limit=whole).value)["sealed"]
     assert json.loads(write(limit=19).value)["digest"]
     assert json.loads(write(KEYLESS).value)["digest"] is None
     null = json.loads(write(message=raw(None)).value)
@@ -126,7 +136,22 @@ def test_a_letter_is_never_null_and_a_missing_key_stays_missing():
 
 
 def test_times_are_written_in_utc():
-    writer = DeadLetterWriter(KEYLESS, 0)
+    writer = DeadLetterWriter(KEYLESS, KEEPS, 0)
     at = datetime(2026, 1, 1, tzinfo=UTC)
     letter = writer.write(raw(), FAILURE, Identity(None, None), verdict_id="v", attempts=1, at=at)
     assert json.loads(letter.value)["timestamp"] == "2026-01-01T00:00:00.000+00:00"
+
+
+@pytest.mark.parametrize("without_policy", list(Keeping))
+def test_whose_originals_are_kept_is_said_by_policies_and_else_by_the_setting(without_policy):
+    keeping = LetterKeeping(StaticPolicies(policy("a", dead_letters="sealed"), policy("b")), without_policy)
+    otherwise = without_policy is Keeping.SEALED
+    assert [keeping.keeps(tenant) for tenant in ("a", "b", "nobody", None)] == [True, False, otherwise, otherwise]
+
+
+def test_the_largest_letter_that_is_allowed_fits_into_a_record():
+    limit = most_sealed_bytes(100_000)
+    message = raw(bytes(limit - len(packed(raw(b"")))))
+    letter = write(message=message, limit=limit)
+    assert json.loads(letter.value)["sealed"]
+    assert 90_000 < len(letter.value) < 100_000

@@ -107,6 +107,8 @@ def test_a_key_is_reported_without_being_shown():
     with_key = master_key(load_settings(keys={"master": secret}))
     assert (with_key.status, with_key.detail) == (Status.OK, "set")
     assert master_key(load_settings()).status is Status.NOTE
+    needed = master_key(load_settings(delivery={"dead_letters_without_policy": "sealed"}))
+    assert (needed.status, needed.cause) == (Status.FAILED, Cause.CONFIGURATION)
 
 
 def test_the_policy_source_is_named(tmp_path):

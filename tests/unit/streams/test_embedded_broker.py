@@ -99,3 +99,16 @@ def test_answers_can_be_delayed():
         with pytest.raises(KafkaException):
             partitions_within(broker.bootstrap_servers, seconds=0.5)
         assert partitions_within(broker.bootstrap_servers, seconds=10) == 1
+
+
+def test_a_partition_can_be_led_by_another_broker():
+    """Clients find it there, with its records."""
+    with EmbeddedBroker({"t": 1}, brokers=3) as broker:
+        produce(broker.bootstrap_servers, [Outgoing("t", b"x")])
+        for leader in (2, 3, 1):
+            broker.cluster.set_leader("t", 0, leader)
+            admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers, "log_level": 2})
+            assert admin.list_topics("t", timeout=5).topics["t"].partitions[0].leader == leader
+            assert [record.value for record in drain_topic(broker.bootstrap_servers, "t", count=1)] == [b"x"]
+        with pytest.raises(RuntimeError, match="refuses"):
+            broker.cluster.set_leader("t", 7, 1)

@@ -9,13 +9,15 @@ import pytest
 from filters.errors import DetectorTimeout, PoisonRecord
 from filters.keys import TenantKeys
 from filters.pipeline import FilterPipeline
+from filters.policy import Keeping
 from filters.records import ContentKind
 from filters.text.medium import PromptMedium, TextLimits
 from filters.verdict import Action
-from streams.dead_letter import open_dead_letter
+from streams.dead_letter import REPLAY_OF, LetterKeeping, open_dead_letter
 from streams.judge import Judge, OutputLimits
 from streams.mapping import MessageMapping
 from streams.message import MessageReader, RawMessage
+from streams.original import Original, open_original
 from streams.seal import Sealer
 from streams.topics import TopicNames
 from tests.fakes import CollectingObserver, StaticPolicies, WordDetector, policy
@@ -25,11 +27,13 @@ KEYS = TenantKeys(bytes(32))
 CANARY = "jane-canary"
 
 
-def judge_with(*policies, keys=KEYS, max_message_bytes=1_000_000):
+def judge_with(*policies, keys=KEYS, max_message_bytes=1_000_000, without_policy=Keeping.SEALED):
     medium = PromptMedium([WordDetector([CANARY])], keys, TextLimits())
-    pipeline = FilterPipeline([medium], StaticPolicies(*policies), CollectingObserver())
+    board = StaticPolicies(*policies)
+    pipeline = FilterPipeline([medium], board, CollectingObserver())
     reader = MessageReader(ContentKind.PROMPT, MessageMapping(), 100_000)
-    return Judge(ContentKind.PROMPT, reader, pipeline, TOPICS, keys, OutputLimits(max_message_bytes, 50_000))
+    limits = OutputLimits(max_message_bytes, 50_000)
+    return Judge(ContentKind.PROMPT, reader, pipeline, TOPICS, keys, limits, LetterKeeping(board, without_policy))
 
 
 def raw(prompt: str, tenant: str = "acme", offset: int = 0) -> RawMessage:
@@ -80,7 +84,9 @@ def test_what_is_held_opens_only_with_the_key():
     (held,) = judgement.outputs
     assert held.topic == TOPICS.held
     assert CANARY.encode() not in held.value
-    assert Sealer(KEYS).open("acme", held.value, judgement.verdict.id.encode()) == raw(CANARY).value
+    message = raw(CANARY)
+    original = open_original(Sealer(KEYS), "acme", held.value, judgement.verdict.id)
+    assert original == Original(message.key, message.value, message.headers)
     with pytest.raises(ValueError, match="altered"):
         Sealer(TenantKeys(b"1" * 32)).open("acme", held.value, judgement.verdict.id.encode())
 
@@ -101,13 +107,14 @@ def test_what_is_held_opens_only_with_the_key():
     ids=["null", "empty", "garbage", "no tenant", "too large", "unknown tenant"],
 )
 def test_what_cannot_be_judged_is_rejected_and_kept_as_a_dead_letter(message, code):
-    judgement = judged(judge_with(policy()), message)
+    judgement = judged(judge_with(policy(dead_letters="sealed")), message)
     assert [record.topic for record in judgement.outputs] == [TOPICS.rejected, TOPICS.dead_letters]
     letter = judgement.outputs[1]
     assert json.loads(letter.value)["code"] == code
     assert dict(letter.headers)["veilstream.error.code"] == code.encode()
     if message.value and len(message.value) <= 50_000:
-        assert open_dead_letter(Sealer(KEYS), letter.value) == message.value
+        original = Original(message.key, message.value, message.headers)
+        assert open_dead_letter(Sealer(KEYS), letter.value) == original
 
 
 def test_without_a_key_a_dead_letter_keeps_no_original():
@@ -171,3 +178,62 @@ def test_a_huge_key_is_not_repeated_beside_the_released_topics(prompt):
 def test_a_release_that_is_refused_keeps_the_policy_that_judged_it():
     judgement = judged(judge_with(policy(version=7), max_message_bytes=600), raw("a house " * 50))
     assert judgement.verdict.policy.version == 7
+
+
+STRANGER, NAMELESS = raw("x", tenant="stranger"), RawMessage("generation.prompts", 0, 4, None, b'{"prompt": "x"}')
+EVENT = (("ce_specversion", b"1.0"), ("ce_id", b"1"), ("ce_tenant", b"acme"), ("content-type", b"application/json"))
+BROKEN = RawMessage("generation.prompts", 0, 3, None, b'{"prompt": ', EVENT)
+
+
+@pytest.mark.parametrize(
+    ("message", "said", "without_policy", "kept"),
+    [
+        (BROKEN, "sealed", Keeping.NONE, True),
+        (BROKEN, "none", Keeping.SEALED, False),
+        (STRANGER, "sealed", Keeping.NONE, False),
+        (STRANGER, "none", Keeping.SEALED, True),
+        (NAMELESS, "sealed", Keeping.NONE, False),
+        (NAMELESS, "none", Keeping.SEALED, True),
+    ],
+)
+def test_the_tenants_policy_says_whether_the_original_is_kept_and_a_setting_where_there_is_none(
+    message, said, without_policy, kept
+):
+    judge = judge_with(policy(dead_letters=said), without_policy=without_policy)
+    letter = json.loads(judged(judge, message).outputs[1].value)
+    assert (letter["sealed"] is not None) is kept
+    assert letter["digest"], "a digest tells nothing to who has no key, and is always there"
+
+
+def test_a_dead_letter_never_outgrows_what_the_brokers_take():
+    """The settings may keep more than a record may hold: the original goes, the letter stays."""
+    judge = judge_with(policy(dead_letters="sealed"), max_message_bytes=40_000)
+    sizes = {}
+    for length in (20_000, 23_000, 40_000):
+        letter = judged(judge, raw("x" * length, tenant="stranger")).outputs[1]
+        sizes[length] = (json.loads(letter.value)["sealed"] is not None, len(letter.value) < 40_000)
+    assert sizes == {20_000: (True, True), 23_000: (True, True), 40_000: (False, True)}
+
+
+def test_what_is_too_large_to_be_held_is_rejected():
+    """Sealed with its headers it would not fit: the brokers would refuse it, and the worker would end each time."""
+    rules = {"rules": [{"entities": ["EMAIL_ADDRESS"], "action": "hold"}]}
+    message = replace(raw(CANARY), headers=(("large", bytes(5_000)),))
+    judgement = judged(judge_with(policy(prompts=rules), max_message_bytes=5_000), message)
+    assert (judgement.verdict.action, judgement.verdict.failure.reason) == (Action.REJECT, "held_too_large")
+    assert [record.topic for record in judgement.outputs] == [TOPICS.rejected, TOPICS.dead_letters]
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [(b"0123456789abcdef" * 2, "0123456789abcdef" * 2), (CANARY.encode(), None), (b"A" * 32, None), (None, None)],
+)
+def test_a_replayed_record_is_read_like_any_and_its_verdict_says_what_it_replays(named, told):
+    """A sender can claim a verdict's id there, and nothing else."""
+    message = replace(raw("a house"), headers=((REPLAY_OF, named),))
+    judgement = judged(judge_with(policy()), message)
+    (released,) = judgement.outputs
+    assert json.loads(judgement.audit.value).get("replay_of") == told
+    assert REPLAY_OF not in dict(released.headers)
+    letter = judged(judge_with(policy()), replace(message, value=b"{")).outputs[1]
+    assert json.loads(letter.value)["replay_of"] == told

@@ -107,6 +107,12 @@ def test_on_error_hold_without_a_key_is_refused(board, events):
     assert events.told == [("refused", "acme", (IssueCode.NOT_CAPABLE, 6, 13))]
 
 
+def test_sealed_dead_letters_without_a_key_are_refused_at_their_word(board, events):
+    text = POLICY.format(tenant="acme", version=1, mode="enforce", entity="URL", action="flag", operator="null")
+    board.offer(read_policy(text + "  dead_letters: sealed\n", "p.yaml"))
+    assert events.told == [("refused", "acme", (IssueCode.NOT_CAPABLE, text.count("\n") + 1, 17))]
+
+
 def test_a_rule_whose_source_nothing_reads_is_refused_at_the_source(board, events):
     text = POLICY.format(tenant="acme", version=1, mode="enforce", entity="URL", action="flag", operator="null")
     rule = "      - {entities: [FACE], source: code, action: redact}\n"
