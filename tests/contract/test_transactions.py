@@ -165,6 +165,7 @@ def test_what_librdkafka_says_of_a_fencing_goes_to_the_log_as_a_template(
     later.open(SECONDS)
     with pytest.raises(DeliveryError):
         earlier.write(outputs(rig, 1), 1, SECONDS)
+    earlier._producer.poll(0.5)
     earlier.close()
     later.close()
     told = [record for record in caplog.records if record.name == "veilstream.librdkafka"]

@@ -137,6 +137,7 @@ def test_a_zombie_that_wakes_up_writes_nothing(scene: Scene, record: Record, see
     settled = scene.settle([worker, zombie])
     time.sleep(3)
     codes = [each.terminate() if each.running else each.process.returncode for each in (worker, zombie)]
+    scene.exits += codes
     scene.check(record, "SIGSTOP beyond the session, then CONT", seed)
     assert half
     assert settled
