@@ -1,5 +1,6 @@
 """The one place where objects are built from settings."""
 
+import asyncio
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from streams.attempts_topic import TopicAttempts
 from streams.claim_check import ClaimCheck, ClaimRules
 from streams.dead_letter import LetterKeeping
 from streams.emit import Deliverer
+from streams.exactly_once import ExactlyOnceOutlet
 from streams.gate import Gate, GateLimits, SharedParts
 from streams.judge import Judge, OutputLimits
 from streams.kafka_client import broker_credentials, client_arguments
@@ -37,6 +39,8 @@ from streams.policy_files import FolderPolicies
 from streams.policy_log import PolicyLog
 from streams.policy_topic import TopicPolicies
 from streams.settings import Settings
+from streams.topic_admin import librdkafka_arguments
+from streams.transactions import KafkaTransactions, Place, require_transactions
 
 _LEAST_QUEUE_BYTES = 32 * 1024 * 1024
 
@@ -123,9 +127,24 @@ def build_claims(settings: Settings, kind: ContentKind, observer: PipelineObserv
     return ClaimCheck(store, rules, lambda stage, took, count: observer.stage_finished(stage, kind.value, took, count))
 
 
-def build_outlet(deliverer: Deliverer) -> Outlet:
-    """What the gates write through."""
-    return AtLeastOnceOutlet(deliverer)
+async def build_outlet(settings: Settings, deliverer: Deliverer) -> Outlet:
+    """What the gates write through.
+
+    Raises:
+        ConfigurationError: exactly once is asked for, and the brokers keep no transactions.
+        DeliveryError: no broker answers.
+    """
+    if not settings.delivery.transactional:
+        return AtLeastOnceOutlet(deliverer)
+    arguments, seconds = librdkafka_arguments(settings.kafka), settings.delivery.deliver_seconds
+    await asyncio.to_thread(require_transactions, arguments, seconds)
+    groups = {input_topic(settings, kind): consumer_group(settings, kind) for kind in ContentKind}
+    largest = settings.kafka.max_message_bytes
+
+    def transactions(place: Place) -> KafkaTransactions:
+        return KafkaTransactions(arguments, groups[place[0]], place, largest, seconds)
+
+    return ExactlyOnceOutlet(transactions, seconds)
 
 
 def build_gate(
@@ -227,7 +246,12 @@ def build_faust_app(settings: Settings, kind: ContentKind) -> faust.App:
         # Faust makes empty folders for tables there, by default in the working directory; nothing is written to them
         "datadir": str(Path(tempfile.gettempdir()) / "veilstream"),
     }
-    return faust.App(f"{kafka.group}-{kind.value}s", **options)
+    return faust.App(consumer_group(settings, kind), **options)
+
+
+def consumer_group(settings: Settings, kind: ContentKind) -> str:
+    """The group that reads a stream's topic."""
+    return f"{settings.kafka.group}-{kind.value}s"
 
 
 def input_topic(settings: Settings, kind: ContentKind) -> str:

@@ -23,6 +23,7 @@ from streams.policy_files import policy_files
 from streams.settings import Settings
 from streams.topic_admin import TopicAdmin, librdkafka_arguments
 from streams.topics import TopicSizing, wanted_topics
+from streams.transactions import require_transactions
 
 DISTRIBUTION = "veilstream"
 PACKAGES = ("filters", "models", "streams")
@@ -141,9 +142,12 @@ def policy_source(settings: Settings) -> CheckResult:
 
 
 def brokers(settings: Settings, timeout: float) -> list[CheckResult]:
-    """Kafka answers within `timeout` seconds a request, and has the topics."""
+    """Kafka answers within `timeout` seconds a request, has the topics, and can keep what is promised."""
     try:
-        admin = TopicAdmin(librdkafka_arguments(settings.kafka), timeout)
+        arguments = librdkafka_arguments(settings.kafka)
+        if settings.delivery.transactional:
+            require_transactions(arguments, timeout)
+        admin = TopicAdmin(arguments, timeout)
         count = admin.brokers()
         names = [spec.name for spec in wanted_topics(settings.topics, TopicSizing())]
         missing = sorted(set(names) - admin.names())
@@ -156,7 +160,16 @@ def brokers(settings: Settings, timeout: float) -> list[CheckResult]:
         if missing
         else CheckResult("topics", Status.OK, f"all {len(names)}")
     )
-    return [CheckResult("kafka", Status.OK, f"{settings.kafka.bootstrap_servers}: {count} broker(s)"), topics]
+    kafka = CheckResult("kafka", Status.OK, f"{settings.kafka.bootstrap_servers}: {count} broker(s)")
+    return [kafka, topics, guarantee(settings)]
+
+
+def guarantee(settings: Settings) -> CheckResult:
+    """What consumers have to do for the guarantee that is set."""
+    if settings.delivery.transactional:
+        detail = "exactly once, for consumers with isolation.level=read_committed; others see what was aborted"
+        return CheckResult("delivery", Status.NOTE, detail)
+    return CheckResult("delivery", Status.OK, "at least once: consumers drop repeated veilstream-verdict ids")
 
 
 def objects(settings: Settings, timeout: float) -> list[CheckResult]:

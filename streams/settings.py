@@ -149,8 +149,12 @@ class KeySettings(_Group):
 
 
 class DeliverySettings(_Group):
-    """Deadlines of the gate."""
+    """What is promised, and the deadlines of the gate."""
 
+    guarantee: Literal["at_least_once", "exactly_once"] = Field(
+        default="at_least_once",
+        description="at_least_once, or exactly_once: transactions, for consumers that read committed records only.",
+    )
     judge_seconds: Seconds = Field(default=30.0, description="A batch that is not judged by then fails closed.")
     deliver_seconds: Seconds = Field(default=30.0, description="Outputs that are not durable by then end the process.")
     drain_seconds: Seconds = Field(default=40.0, description="On SIGTERM, time to finish what was taken in.")
@@ -159,6 +163,11 @@ class DeliverySettings(_Group):
         default=Keeping.NONE,
         description="sealed or none: whether dead letters keep originals for whose tenant no policy is in force.",
     )
+
+    @property
+    def transactional(self) -> bool:
+        """Whether outputs and input offsets are committed together."""
+        return self.guarantee == "exactly_once"
 
 
 ObjectPrefix = Annotated[str, AfterValidator(checked_prefix)]

@@ -18,6 +18,7 @@ from filters.verdict import Verdict
 from streams.emit import OutputRecord
 from streams.message import RawMessage
 from streams.object_url import ObjectUrl
+from streams.transactions import Place
 
 EMAIL = EntityType.EMAIL_ADDRESS
 
@@ -199,3 +200,53 @@ class FakeDelivery:
 
     def ack(self) -> None:
         self._acks.append((self.raw.partition, self.raw.offset))
+
+
+class MemoryLog:
+    """What `MemoryTransactions` share: records with their place, committed offsets, and who may write."""
+
+    def __init__(self) -> None:
+        self.records: list[OutputRecord] = []
+        self.committed: dict[Place, int] = {}
+        self.inputs: dict[Place, list[int]] = {}
+        """Offsets of the input records, where they are not 0 to 9."""
+        self.epochs: dict[Place, int] = {}
+        self.refuse = False
+
+
+class MemoryTransactions:
+    """`Transactions` over a `MemoryLog`."""
+
+    def __init__(self, log: MemoryLog, place: Place) -> None:
+        self._log = log
+        self._place = place
+        self._epoch = 0
+        self.closed = False
+
+    def open(self, seconds: float) -> int | None:
+        assert seconds > 0
+        self._epoch = self._log.epochs[self._place] = self._log.epochs.get(self._place, 0) + 1
+        return self._log.committed.get(self._place)
+
+    def first_offset(self, start: int | None, seconds: float) -> int:
+        assert seconds > 0
+        offsets = self._log.inputs.get(self._place)
+        return (start or 0) if offsets is None else min(each for each in offsets if each >= (start or 0))
+
+    def end_offset(self, seconds: float) -> int:
+        assert seconds > 0
+        return max(self._log.inputs.get(self._place, [9])) + 1
+
+    def write(self, records: Sequence[OutputRecord], position: int, seconds: float) -> None:
+        assert seconds > 0
+        if not self._epoch:
+            raise DeliveryError("not open")
+        if self._epoch != self._log.epochs[self._place]:
+            raise DeliveryError("another writes", reason="fenced")
+        if self._log.refuse:
+            raise DeliveryError("refused by the test")
+        self._log.records += records
+        self._log.committed[self._place] = position
+
+    def close(self) -> None:
+        self.closed = True

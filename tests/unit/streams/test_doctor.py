@@ -15,6 +15,7 @@ from streams.checkup import (
     CheckResult,
     Status,
     brokers,
+    guarantee,
     master_key,
     objects,
     onnx_runtime,
@@ -137,11 +138,31 @@ def test_answering_brokers_are_counted_and_missing_topics_named():
     del topics[NAMES.held]
     with EmbeddedBroker(topics) as broker:
         settings = load_settings(kafka={"bootstrap_servers": broker.bootstrap_servers})
-        kafka, missing = brokers(settings, timeout=5)
+        kafka, missing, delivery = brokers(settings, timeout=5)
         assert (kafka.status, missing.status) == (Status.OK, Status.NOTE)
         assert f"missing: {NAMES.held};" in missing.detail
+        assert delivery.status is Status.OK
+        assert "at least once" in delivery.detail
         broker.create_topics({NAMES.held: 1})
-        assert [result.status for result in brokers(settings, timeout=5)] == [Status.OK, Status.OK]
+        assert [result.status for result in brokers(settings, timeout=5)] == [Status.OK] * 3
+
+
+def test_exactly_once_on_the_embedded_broker_is_a_matter_of_configuration():
+    """Found before a worker is started, which would refuse too."""
+    with EmbeddedBroker(dict.fromkeys(NAMES.model_dump().values(), 1)) as broker:
+        settings = load_settings(
+            kafka={"bootstrap_servers": broker.bootstrap_servers}, delivery={"guarantee": "exactly_once"}
+        )
+        (result,) = brokers(settings, timeout=5)
+    assert outcome(result) == (Status.FAILED, Cause.CONFIGURATION)
+    assert "needs a real Kafka" in result.detail
+
+
+def test_exactly_once_tells_what_consumers_have_to_do():
+    """Readers of uncommitted records would see what is aborted."""
+    result = guarantee(load_settings(delivery={"guarantee": "exactly_once"}))
+    assert result.status is Status.NOTE
+    assert "isolation.level=read_committed" in result.detail
 
 
 @pytest.mark.parametrize(
