@@ -14,7 +14,7 @@ from filters.image.medium import ImageMedium
 from filters.keys import TenantKeys
 from filters.pipeline import AnyMedium, FilterPipeline, capabilities
 from filters.policy import Keeping
-from filters.protocols import PolicyResolver
+from filters.protocols import PipelineObserver, PolicyResolver
 from filters.records import ContentKind
 from filters.text.medium import PromptMedium, TextLimits
 from filters.text.patterns import PatternDetector
@@ -22,6 +22,7 @@ from models.face import build_face_detector
 from models.manifest import load_manifest
 from models.weights import WeightStore
 from streams.attempts_topic import TopicAttempts
+from streams.claim_check import ClaimCheck, ClaimRules
 from streams.dead_letter import LetterKeeping
 from streams.emit import Deliverer
 from streams.exactly_once import ExactlyOnceOutlet
@@ -30,6 +31,8 @@ from streams.judge import Judge, OutputLimits
 from streams.kafka_client import broker_credentials, client_arguments
 from streams.message import MessageReader
 from streams.metrics import Metrics
+from streams.object_store import ObstoreObjects, S3Options
+from streams.object_url import bucket_names
 from streams.outlet import AtLeastOnceOutlet, Outlet
 from streams.policies import PolicyBoard
 from streams.policy_files import FolderPolicies
@@ -103,9 +106,25 @@ def build_judge(settings: Settings, kind: ContentKind, pipeline: FilterPipeline,
     stream = settings.stream(kind)
     reader = MessageReader(kind, stream.mapping, stream.max_bytes)
     limits = OutputLimits(settings.kafka.max_message_bytes, settings.delivery.max_sealed_bytes)
-    return Judge(
-        kind, reader, pipeline, settings.topics, keys, limits, build_keeping(settings, pipeline.policies, keys)
+    keeping = build_keeping(settings, pipeline.policies, keys)
+    claims = build_claims(settings, kind, pipeline.observer)
+    return Judge(kind, reader, pipeline, settings.topics, keys, limits, keeping, claims)
+
+
+def build_claims(settings: Settings, kind: ContentKind, observer: PipelineObserver) -> ClaimCheck:
+    """What fetches and writes images by reference."""
+    objects = settings.objects
+    rules = ClaimRules(
+        allowed=objects.allowed,
+        released=objects.released or "",
+        max_bytes=settings.images.max_image_bytes,
+        seconds=objects.timeout_seconds,
+        require_sha256=objects.require_sha256,
     )
+    # the claim check's own bound ends first, so that its error is the one that is seen
+    s3 = S3Options(objects.endpoint, objects.region, 2 * objects.timeout_seconds)
+    store = ObstoreObjects(bucket_names(objects.prefixes), s3)
+    return ClaimCheck(store, rules, lambda stage, took, count: observer.stage_finished(stage, kind.value, took, count))
 
 
 async def build_outlet(settings: Settings, deliverer: Deliverer) -> Outlet:

@@ -1,14 +1,23 @@
 """Stand-ins for the seams of filters/protocols.py and the edge; each is held to its protocol's contract suite."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 
-from filters.errors import DeliveryError, UnknownTenant
+from filters.errors import (
+    DeliveryError,
+    ObjectError,
+    ObjectStoreError,
+    PayloadTooLarge,
+    UnknownTenant,
+    VeilstreamError,
+)
 from filters.findings import EntityType, TextFinding
 from filters.policy import FilterPolicy
 from filters.records import PromptContent
 from filters.verdict import Verdict
 from streams.emit import OutputRecord
 from streams.message import RawMessage
+from streams.object_url import ObjectUrl
 from streams.transactions import Place
 
 EMAIL = EntityType.EMAIL_ADDRESS
@@ -140,6 +149,45 @@ class MemoryAttempts:
     def _answer(self) -> None:
         if self.refuse:
             raise DeliveryError("refused by the test")
+
+
+class MemoryObjects:
+    """`ObjectStore` that keeps objects by URL. `faults` are raised for a URL, or slept through, in seconds."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.media_types: dict[str, str | None] = {}
+        self.faults: dict[str, VeilstreamError | float] = {}
+        self.fetched: list[str] = []
+        self.together = self.most_together = 0
+
+    async def fetch(self, url: ObjectUrl, max_bytes: int, seconds: float) -> bytes:
+        self.together += 1
+        self.most_together = max(self.most_together, self.together)
+        try:
+            await self._meet(url, seconds)
+        finally:
+            self.together -= 1
+        self.fetched.append(str(url))
+        if str(url) not in self.objects:
+            raise ObjectError("not there", reason="object_missing")
+        if len(self.objects[str(url)]) > max_bytes:
+            raise PayloadTooLarge("too large", reason="object_too_large")
+        return self.objects[str(url)]
+
+    async def put(self, url: ObjectUrl, data: bytes, media_type: str | None, seconds: float) -> None:
+        await self._meet(url, seconds)
+        self.objects[str(url)] = data
+        self.media_types[str(url)] = media_type
+
+    async def _meet(self, url: ObjectUrl, seconds: float) -> None:
+        faults = [fault for prefix, fault in self.faults.items() if str(url).startswith(prefix)]
+        for fault in faults:
+            if isinstance(fault, VeilstreamError):
+                raise fault
+        await asyncio.sleep(min([seconds, *faults]) if faults else 0)
+        if any(fault >= seconds for fault in faults):
+            raise ObjectStoreError("too slow", reason="object_timeout")
 
 
 class FakeDelivery:
