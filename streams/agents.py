@@ -119,8 +119,12 @@ async def run_until(app: faust.App, stop: asyncio.Event, drain_seconds: float) -
     await asyncio.wait({crashed, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     _raise_crash(app)
-    async with asyncio.timeout(drain_seconds):
-        await app.stop()
+    drained = asyncio.ensure_future(app.stop())
+    # not a timeout around it: Faust's services swallow cancellations while they stop
+    await asyncio.wait({drained}, timeout=drain_seconds)
+    if not drained.done():
+        raise TimeoutError
+    await drained
     await crashed
     _raise_crash(app)  # the last commit may have failed: this was no clean end
 
