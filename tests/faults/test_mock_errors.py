@@ -117,6 +117,21 @@ def wait_for_commits(running: Trial, rng: random.Random, least: float, most: flo
     wait_for(lambda: sum(running.reader.committed.values()) >= wanted, f"{wanted:.0f} prompts committed", 40)
 
 
+@pytest.mark.timeout(150)
+def test_a_worker_whose_group_is_lost_ends(
+    mock_broker: EmbeddedBroker, mock_house: House, rng: random.Random, seed: int, record: Record
+):
+    """aiokafka's coordination ends for good after such an answer to a heartbeat; the next worker goes on."""
+    with mock_trial(mock_house, mock_broker.cluster, rng) as (running, inputs):
+        mock_broker.cluster.fail_requests(ApiKey.HEARTBEAT, [KafkaError.GROUP_AUTHORIZATION_FAILED])
+        wait_for(lambda: len(running.supervisor.exits) == 1, "an exit", 40)
+        mock_broker.cluster.set_round_trip(1, 0)
+        judged = running.judge(inputs)
+    record(judged.row("heartbeat refused for good", MOCK, seed))
+    judged.holds()
+    assert judged.exits == (DELIVERY_FAILED,)
+
+
 STRIKES: Mapping[str, tuple[Answers, int]] = {
     "write": ((ApiKey.PRODUCE, FATAL), 2),
     "commit": ((ApiKey.OFFSET_COMMIT, REFUSED_COMMIT), 1),
