@@ -211,6 +211,17 @@ async def test_a_store_that_does_not_answer_is_an_error_within_the_seconds(verb:
         assert time.monotonic() - started < 1.5
 
 
+async def test_the_content_of_an_object_that_is_too_large_is_not_waited_for():
+    """Its metadata say so: a store that announces a gigabyte is not listened to."""
+    head = b'HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\nETag: "1"\r\nLast-Modified: Mon, 23 Nov 2026 00:00:00 GMT'
+    with SlowServer(head + b"\r\n\r\n") as server:
+        store = ObstoreObjects([BUCKET], S3Options(server.endpoint, "us-east-1", SECONDS))
+        started = time.monotonic()
+        with pytest.raises(PayloadTooLarge):
+            await store.fetch(KEY, 10, SECONDS)
+        assert time.monotonic() - started < 5
+
+
 @pytest.mark.parametrize("verb", ["fetch", "put"])
 async def test_a_store_that_is_down_is_an_error_after_bounded_retries(verb: str):
     store = ObstoreObjects([BUCKET], S3Options(f"http://127.0.0.1:{free_port()}", "us-east-1", SECONDS))

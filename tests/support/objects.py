@@ -85,9 +85,10 @@ class S3Server:
 
 
 class SlowServer:
-    """Takes connections and never answers."""
+    """Takes connections, says `greeting` to each request's beginning, and nothing more."""
 
-    def __init__(self) -> None:
+    def __init__(self, greeting: bytes = b"") -> None:
+        self._greeting = greeting
         self._socket = socket.socket()
         self._taken: list[socket.socket] = []
 
@@ -112,6 +113,9 @@ class SlowServer:
     def _take(self) -> None:
         while True:
             try:
-                self._taken.append(self._socket.accept()[0])
+                taken = self._socket.accept()[0]
+                self._taken.append(taken)
+                if self._greeting and taken.recv(1):
+                    taken.sendall(self._greeting)
             except OSError:
                 return
