@@ -10,11 +10,13 @@
     │  ├─ MessageError
     │  ├─ PayloadTooLarge
     │  ├─ UnsupportedMedia
+    │  ├─ ObjectError
     │  └─ UnknownTenant
     ├─ DetectionError       retry the record alone once, then the policy's `on_error`
     │  ├─ InferenceError
     │  ├─ DetectorTimeout
     │  └─ PoisonRecord
+    ├─ ObjectStoreError     the policy's `on_error`; where a release cannot be written, reject
     ├─ RedactionError       the policy's `on_error`
     └─ DeliveryError        no ack: the process ends and the input is replayed
 
@@ -83,6 +85,12 @@ class UnsupportedMedia(RecordError):
     code = "unsupported_media"
 
 
+class ObjectError(RecordError):
+    """What a record points at is not there, or is not what the record says."""
+
+    code = "object"
+
+
 class UnknownTenant(RecordError):
     """No policy is in force for the record's tenant."""
 
@@ -113,6 +121,13 @@ class PoisonRecord(DetectionError):
 
     code = "poison"
     retriable = False
+
+
+class ObjectStoreError(VeilstreamError):
+    """An object store did not answer, or refused to; the record is not at fault."""
+
+    code = "object_store"
+    retriable = True
 
 
 class RedactionError(VeilstreamError):

@@ -59,6 +59,11 @@ class FilterPipeline:
         """Where the policy in force is looked up."""
         return self._policies
 
+    @property
+    def observer(self) -> PipelineObserver:
+        """Is told of stages beside the pipeline, too."""
+        return self._observer
+
     def process_batch(self, records: Sequence[Record], deadline: float | None = None) -> list[Outcome]:
         """One outcome a record, in order.
 

@@ -64,7 +64,7 @@ class PipelineObserver(Protocol):
     """Is told what the pipeline does; metrics hang here. Never given content."""
 
     def stage_finished(self, stage: str, kind: str, seconds: float, records: int) -> None:
-        """A stage (decode, detect, decide, act, verify) ran over `records` records."""
+        """A stage (fetch, decode, detect, decide, act, verify, put) ran over `records` records."""
 
     def detector_failed(self, detector: str, code: str) -> None:
         """A detector's answer could not be used."""

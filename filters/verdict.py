@@ -65,7 +65,7 @@ class ModelRef:
 class Failure:
     """Why a record could not be judged: codes only.
 
-    `stage` is one of read, resolve, decode, detect, act, verify.
+    `stage` is one of read, fetch, resolve, decode, detect, act, verify.
     """
 
     code: str

@@ -1,5 +1,6 @@
 """The one place where objects are built from settings."""
 
+import asyncio
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from filters.image.medium import ImageMedium
 from filters.keys import TenantKeys
 from filters.pipeline import AnyMedium, FilterPipeline, capabilities
 from filters.policy import Keeping
-from filters.protocols import PolicyResolver
+from filters.protocols import PipelineObserver, PolicyResolver
 from filters.records import ContentKind
 from filters.text.medium import PromptMedium, TextLimits
 from filters.text.patterns import PatternDetector
@@ -21,19 +22,25 @@ from models.face import build_face_detector
 from models.manifest import load_manifest
 from models.weights import WeightStore
 from streams.attempts_topic import TopicAttempts
+from streams.claim_check import ClaimCheck, ClaimRules
 from streams.dead_letter import LetterKeeping
 from streams.emit import Deliverer
+from streams.exactly_once import ExactlyOnceOutlet
 from streams.gate import Gate, GateLimits, SharedParts
 from streams.judge import Judge, OutputLimits
 from streams.kafka_client import broker_credentials, client_arguments
 from streams.message import MessageReader
 from streams.metrics import Metrics
+from streams.object_store import ObstoreObjects, S3Options
+from streams.object_url import bucket_names
 from streams.outlet import AtLeastOnceOutlet, Outlet
 from streams.policies import PolicyBoard
 from streams.policy_files import FolderPolicies
 from streams.policy_log import PolicyLog
 from streams.policy_topic import TopicPolicies
 from streams.settings import Settings
+from streams.topic_admin import librdkafka_arguments
+from streams.transactions import KafkaTransactions, Place, require_transactions
 
 _LEAST_QUEUE_BYTES = 32 * 1024 * 1024
 
@@ -99,14 +106,45 @@ def build_judge(settings: Settings, kind: ContentKind, pipeline: FilterPipeline,
     stream = settings.stream(kind)
     reader = MessageReader(kind, stream.mapping, stream.max_bytes)
     limits = OutputLimits(settings.kafka.max_message_bytes, settings.delivery.max_sealed_bytes)
-    return Judge(
-        kind, reader, pipeline, settings.topics, keys, limits, build_keeping(settings, pipeline.policies, keys)
+    keeping = build_keeping(settings, pipeline.policies, keys)
+    claims = build_claims(settings, kind, pipeline.observer)
+    return Judge(kind, reader, pipeline, settings.topics, keys, limits, keeping, claims)
+
+
+def build_claims(settings: Settings, kind: ContentKind, observer: PipelineObserver) -> ClaimCheck:
+    """What fetches and writes images by reference."""
+    objects = settings.objects
+    rules = ClaimRules(
+        allowed=objects.allowed,
+        released=objects.released or "",
+        max_bytes=settings.images.max_image_bytes,
+        seconds=objects.timeout_seconds,
+        require_sha256=objects.require_sha256,
     )
+    # the claim check's own bound ends first, so that its error is the one that is seen
+    s3 = S3Options(objects.endpoint, objects.region, 2 * objects.timeout_seconds)
+    store = ObstoreObjects(bucket_names(objects.prefixes), s3)
+    return ClaimCheck(store, rules, lambda stage, took, count: observer.stage_finished(stage, kind.value, took, count))
 
 
-def build_outlet(deliverer: Deliverer) -> Outlet:
-    """What the gates write through."""
-    return AtLeastOnceOutlet(deliverer)
+async def build_outlet(settings: Settings, deliverer: Deliverer) -> Outlet:
+    """What the gates write through.
+
+    Raises:
+        ConfigurationError: exactly once is asked for, and the brokers keep no transactions.
+        DeliveryError: no broker answers.
+    """
+    if not settings.delivery.transactional:
+        return AtLeastOnceOutlet(deliverer)
+    arguments, seconds = librdkafka_arguments(settings.kafka), settings.delivery.deliver_seconds
+    await asyncio.to_thread(require_transactions, arguments, seconds)
+    groups = {input_topic(settings, kind): consumer_group(settings, kind) for kind in ContentKind}
+    largest = settings.kafka.max_message_bytes
+
+    def transactions(place: Place) -> KafkaTransactions:
+        return KafkaTransactions(arguments, groups[place[0]], place, largest, seconds)
+
+    return ExactlyOnceOutlet(transactions, seconds)
 
 
 def build_gate(
@@ -208,7 +246,12 @@ def build_faust_app(settings: Settings, kind: ContentKind) -> faust.App:
         # Faust makes empty folders for tables there, by default in the working directory; nothing is written to them
         "datadir": str(Path(tempfile.gettempdir()) / "veilstream"),
     }
-    return faust.App(f"{kafka.group}-{kind.value}s", **options)
+    return faust.App(consumer_group(settings, kind), **options)
+
+
+def consumer_group(settings: Settings, kind: ContentKind) -> str:
+    """The group that reads a stream's topic."""
+    return f"{settings.kafka.group}-{kind.value}s"
 
 
 def input_topic(settings: Settings, kind: ContentKind) -> str:

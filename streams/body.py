@@ -10,15 +10,18 @@ import orjson
 
 from filters.errors import MessageError, RedactionError, UnsupportedMedia
 from filters.records import Content, ContentKind, ImageContent, PromptContent
-from streams.headers import MediaType
-from streams.json_edit import JsonDocument
-from streams.json_scan import Segments, decode_utf8, parse_pointer
+from streams.claim import Claim, read_claim
+from streams.headers import MediaType, parse_media_type
+from streams.json_edit import Edit, JsonDocument
+from streams.json_scan import JsonKind, Segments, decode_utf8, parse_pointer
 from streams.mapping import JsonPointers
 
 TEXT_FIELD = "prompt"
 """The field name of a prompt that is the whole body."""
 _FIELD = "field:"
 _IMAGE = "image"
+_REFERENCE = "reference"
+_SHA256, _SIZE, _TYPE = f"{_REFERENCE}_sha256", f"{_REFERENCE}_size", f"{_REFERENCE}_media_type"
 _EVENT_DATA = frozenset({"data", "data_base64"})
 _TENANT = "tenant"
 _REQUEST_ID = "request_id"
@@ -26,34 +29,51 @@ _DATA_URL = re.compile(r"data:([^;,]{0,127})((?:;[^;,]{0,127}){0,8});base64,", r
 """Bounded: the engine keeps a frame for each repetition, and a sender could ask for millions."""
 
 
+Payload = Content | Claim
+"""What takes the place of a body's content: content, or a reference where the body had one."""
+
+
 class Body(Protocol):
     """A body, its content, and its bytes with other content of the same shape in their place."""
 
     def content(self) -> Content:
-        """The content that is to be judged.
+        """The content that is to be judged; an image without bytes where the body has a claim.
 
         Raises:
             MessageError: it is missing or malformed.
         """
 
-    def rewrite(self, content: Content) -> bytes:
-        """The body's bytes, with `content` in the place of its own.
+    def claim(self) -> Claim | None:
+        """The reference that stands in the place of an image, if one does.
 
         Raises:
-            RedactionError: `content` has other fields, or is of another kind.
+            MessageError: it is malformed, or stands beside an image.
+        """
+
+    def rewrite(self, payload: Payload) -> bytes:
+        """The body's bytes, with `payload` in the place of its own.
+
+        Raises:
+            RedactionError: `payload` has other fields, or is of another kind.
         """
 
 
-def _fields(content: Content) -> Mapping[str, str]:
-    if not isinstance(content, PromptContent):
-        raise RedactionError("a prompt's body was given an image", reason="content_mismatch")
-    return content.fields
+def _fields(payload: Payload) -> Mapping[str, str]:
+    if not isinstance(payload, PromptContent):
+        raise RedactionError("a prompt's body was given something else", reason="content_mismatch")
+    return payload.fields
 
 
-def _image(content: Content) -> ImageContent:
-    if not isinstance(content, ImageContent):
-        raise RedactionError("an image's body was given a prompt", reason="content_mismatch")
-    return content
+def _image(payload: Payload) -> ImageContent:
+    if not isinstance(payload, ImageContent):
+        raise RedactionError("an image's body was given something else", reason="content_mismatch")
+    return payload
+
+
+def _reference(payload: Payload) -> Claim:
+    if not isinstance(payload, Claim):
+        raise RedactionError("a body with a reference was given content", reason="content_mismatch")
+    return payload
 
 
 def _check_same_fields(new: Mapping[str, str], old: Mapping[str, str]) -> None:
@@ -87,8 +107,11 @@ class TextBody:
     def content(self) -> PromptContent:
         return PromptContent({TEXT_FIELD: self._text})
 
-    def rewrite(self, content: Content) -> bytes:
-        fields = _fields(content)
+    def claim(self) -> None:
+        return None
+
+    def rewrite(self, payload: Payload) -> bytes:
+        fields = _fields(payload)
         _check_same_fields(fields, {TEXT_FIELD: ""})
         try:
             return fields[TEXT_FIELD].encode()
@@ -106,8 +129,28 @@ class ImageBody:
     def content(self) -> ImageContent:
         return self._content
 
-    def rewrite(self, content: Content) -> bytes:
-        return _image(content).data
+    def claim(self) -> None:
+        return None
+
+    def rewrite(self, payload: Payload) -> bytes:
+        return _image(payload).data
+
+
+class ReferencedBody:
+    """No body: the image lies where an attribute of the envelope says."""
+
+    def __init__(self, claim: Claim) -> None:
+        self._claim = claim
+
+    def content(self) -> ImageContent:
+        return ImageContent(b"", self._claim.media_type)
+
+    def claim(self) -> Claim:
+        return self._claim
+
+    def rewrite(self, payload: Payload) -> bytes:
+        _reference(payload)
+        return b""
 
 
 class JsonBody:
@@ -130,16 +173,43 @@ class JsonBody:
         return self._document.identifier(_REQUEST_ID)
 
     def content(self) -> Content:
-        return PromptContent(self._texts()) if self._kind is ContentKind.PROMPT else self._decoded_image()
+        if self._kind is ContentKind.PROMPT:
+            return PromptContent(self._texts())
+        claim = self.claim()
+        return self._decoded_image() if claim is None else ImageContent(b"", claim.media_type)
 
-    def rewrite(self, content: Content) -> bytes:
+    def claim(self) -> Claim | None:
         document = self._document
+        url = document.text(_REFERENCE)
+        if url is None:
+            return None
+        if document.kind(_IMAGE) not in (None, JsonKind.NULL):
+            raise MessageError("an image and a reference to one exclude each other", reason="ambiguous_data")
+        declared = parse_media_type((document.text(_TYPE) or "").encode())
+        media_type = declared.name if declared else None
+        return read_claim(url, document.text(_SHA256), document.identifier(_SIZE), media_type)
+
+    def rewrite(self, payload: Payload) -> bytes:
+        document = self._document
+        if self._kind is ContentKind.IMAGE and document.text(_REFERENCE) is not None:
+            return document.edited(self._reference_edits(_reference(payload)))
         if self._kind is ContentKind.IMAGE:
-            return document.edited([document.replace(_IMAGE, self._encoded_image(_image(content)))])
-        old, new = self._texts(), _fields(content)
+            return document.edited([document.replace(_IMAGE, self._encoded_image(_image(payload)))])
+        old, new = self._texts(), _fields(payload)
         _check_same_fields(new, old)
         changed = {name: text for name, text in new.items() if text != old[name]}
         return document.edited(document.replace(_FIELD + name, text) for name, text in changed.items())
+
+    def _reference_edits(self, claim: Claim) -> list[Edit]:
+        """What the message says of the object, it says of the new one; what it does not say stays unsaid."""
+        said = {_REFERENCE: str(claim.url), _SHA256: claim.sha256, _SIZE: str(claim.size), _TYPE: claim.media_type}
+        texts = [
+            self._document.replace(name, text)
+            for name, text in said.items()
+            if text is not None and self._document.kind(name) is JsonKind.STRING
+        ]
+        counted = self._document.kind(_SIZE) is JsonKind.NUMBER
+        return [*texts, self._document.replace_raw(_SIZE, str(claim.size).encode())] if counted else texts
 
     def _texts(self) -> dict[str, str]:
         document = self._document
@@ -173,7 +243,7 @@ class JsonBody:
 
 
 def _targets(kind: ContentKind, pointers: JsonPointers, *, identity: bool) -> dict[str, Segments]:
-    named: dict[str, str | None] = {_IMAGE: pointers.image}
+    named: dict[str, str | None] = {_IMAGE: pointers.image, **pointers.claim_pointers}
     if kind is ContentKind.PROMPT:
         named = {_FIELD + name: pointer for name, pointer in pointers.fields.items()}
     if identity:

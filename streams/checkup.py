@@ -1,5 +1,6 @@
 """What can be wrong with an installation, each looked at on its own: nothing here stops at the first failure."""
 
+import asyncio
 import sys
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,16 +10,20 @@ from json import loads
 from pathlib import Path
 from urllib.parse import urlparse
 from urllib.request import url2pathname
+from uuid import uuid4
 
-from filters.errors import ConfigurationError, DeliveryError
+from filters.errors import ConfigurationError, DeliveryError, ObjectError, ObjectStoreError
 from filters.policy import Keeping
 from models.manifest import load_manifest
 from models.session import RuntimeReport, runtime_report
 from models.weights import WeightStore
+from streams.object_store import ObjectStore, ObstoreObjects, S3Options
+from streams.object_url import TENANT_MARK, bucket_names, prefix_of, under
 from streams.policy_files import policy_files
 from streams.settings import Settings
 from streams.topic_admin import TopicAdmin, librdkafka_arguments
 from streams.topics import TopicSizing, wanted_topics
+from streams.transactions import require_transactions
 
 DISTRIBUTION = "veilstream"
 PACKAGES = ("filters", "models", "streams")
@@ -137,9 +142,12 @@ def policy_source(settings: Settings) -> CheckResult:
 
 
 def brokers(settings: Settings, timeout: float) -> list[CheckResult]:
-    """Kafka answers within `timeout` seconds a request, and has the topics."""
+    """Kafka answers within `timeout` seconds a request, has the topics, and can keep what is promised."""
     try:
-        admin = TopicAdmin(librdkafka_arguments(settings.kafka), timeout)
+        arguments = librdkafka_arguments(settings.kafka)
+        if settings.delivery.transactional:
+            require_transactions(arguments, timeout)
+        admin = TopicAdmin(arguments, timeout)
         count = admin.brokers()
         names = [spec.name for spec in wanted_topics(settings.topics, TopicSizing())]
         missing = sorted(set(names) - admin.names())
@@ -152,7 +160,47 @@ def brokers(settings: Settings, timeout: float) -> list[CheckResult]:
         if missing
         else CheckResult("topics", Status.OK, f"all {len(names)}")
     )
-    return [CheckResult("kafka", Status.OK, f"{settings.kafka.bootstrap_servers}: {count} broker(s)"), topics]
+    kafka = CheckResult("kafka", Status.OK, f"{settings.kafka.bootstrap_servers}: {count} broker(s)")
+    return [kafka, topics, guarantee(settings)]
+
+
+def guarantee(settings: Settings) -> CheckResult:
+    """What consumers have to do for the guarantee that is set."""
+    if settings.delivery.transactional:
+        detail = "exactly once, for consumers with isolation.level=read_committed; others see what was aborted"
+        return CheckResult("delivery", Status.NOTE, detail)
+    return CheckResult("delivery", Status.OK, "at least once: consumers drop repeated veilstream-verdict ids")
+
+
+def objects(settings: Settings, timeout: float) -> list[CheckResult]:
+    """The stores of images by reference answer within `timeout` seconds a prefix; nothing is read or written."""
+    given = settings.objects
+    s3 = S3Options(given.endpoint, given.region, 2 * timeout)
+    store = ObstoreObjects(bucket_names(given.prefixes), s3)
+    results = [_store_answers(store, prefix, timeout) for prefix in given.prefixes]
+    # the folder of releases is made when it is needed
+    return [*results, *(_no_folder(prefix) for prefix in given.allowed if not _allowed_folder(prefix).is_dir())]
+
+
+def _store_answers(store: ObjectStore, prefix: str, timeout: float) -> CheckResult:
+    """Asks for an object that is not there."""
+    url = under(prefix_of(prefix, "veilstream-doctor"), uuid4().hex)
+    try:
+        asyncio.run(store.fetch(url, 0, timeout))
+    except ObjectStoreError as error:
+        return _failed("objects", f"{prefix}: {error} ({error.reason})", Cause.DEPENDENCY)
+    except ObjectError:
+        pass  # as it should be
+    return CheckResult("objects", Status.OK, prefix)
+
+
+def _allowed_folder(prefix: str) -> Path:
+    """The folder above all tenants'; for other schemes one that is there."""
+    return Path(prefix.removeprefix("file://").partition(TENANT_MARK)[0] if prefix.startswith("file://") else "/")
+
+
+def _no_folder(prefix: str) -> CheckResult:
+    return _failed("objects", f"{prefix}: {_allowed_folder(prefix)} is not a folder", Cause.CONFIGURATION)
 
 
 def _failed(name: str, detail: str, cause: Cause) -> CheckResult:

@@ -1,17 +1,19 @@
 """CloudEvents 1.0 in Kafka's binary and structured content modes, read and changed in place.
 
 A changed event is another event: it gets an `id` of its own, and `causationid` names the one it came from. An event
-that is not changed keeps its `id`. Only what the filter depends on is checked; the rest is the platform's.
+whose data is not changed keeps its `id`. Data by reference (the `dataref` extension) is read on the image stream.
+Only what the filter depends on is checked; the rest is the platform's.
 """
 
-from filters.errors import MessageError
-from filters.records import Content, ContentKind
-from streams.body import Body, JsonBody, decode_base64, encode_base64, open_body, text_body
+from filters.errors import MessageError, UnsupportedMedia
+from filters.records import ContentKind
+from streams.body import Body, JsonBody, Payload, ReferencedBody, decode_base64, encode_base64, open_body, text_body
+from streams.claim import Claim, read_claim
 from streams.envelope import OpenedEnvelope, changed_media_type, checked_value, header_text
 from streams.headers import Headers, MediaType, parse_media_type
 from streams.json_edit import Edit, JsonDocument
 from streams.json_scan import JsonKind
-from streams.mapping import MessageMapping
+from streams.mapping import CloudEventAttributes, MessageMapping
 
 CONTENT_TYPE = "content-type"
 HEADER_PREFIX = "ce_"
@@ -55,12 +57,24 @@ def _check_version(version: str | None) -> None:
         raise MessageError(f"CloudEvents {SPEC_VERSION} are read, no other version", reason="unsupported_version")
 
 
-def _check_event(event_id: str | None, *, by_reference: bool) -> None:
-    if by_reference:
-        # Even beside data: what it points at was not judged, and the released event would hand it on.
-        raise MessageError("data by reference (`dataref`) is not read", reason="claim_check_unsupported")
+def _check_id(event_id: str | None) -> None:
     if not event_id:
         raise MessageError("the event has no id", reason="missing_event_id")
+
+
+def _check_reference(kind: ContentKind, declared: MediaType | None, *, beside_data: bool) -> None:
+    if kind is ContentKind.PROMPT:
+        raise MessageError("prompts are not read by reference (`dataref`)", reason="claim_check_unsupported")
+    if beside_data:
+        # what it points at need not be the data, and the released event would hand it on
+        raise MessageError("data and `dataref` exclude each other", reason="ambiguous_data")
+    if declared is not None and declared.is_json:
+        raise UnsupportedMedia("data by reference must be an image", reason="media_type")
+
+
+def _claim_attributes(claim: Claim, attributes: CloudEventAttributes) -> dict[str, str]:
+    """Letters that stand for themselves in headers and in JSON."""
+    return {_CLAIM_CHECK: str(claim.url), attributes.sha256: claim.sha256 or "", attributes.size: str(claim.size)}
 
 
 class BinaryEvent:
@@ -83,17 +97,27 @@ class BinaryEvent:
         return self._attribute(_ID)
 
     def body(self) -> Body:
-        _check_event(self.event_id(), by_reference=self._attribute(_CLAIM_CHECK) is not None)
-        return open_body(self._kind, checked_value(self._value), self._media_type(), self._mapping.json_pointers)
+        _check_id(self.event_id())
+        url, declared = self._attribute(_CLAIM_CHECK), self._media_type()
+        if url is None:
+            return open_body(self._kind, checked_value(self._value), declared, self._mapping.json_pointers)
+        _check_reference(self._kind, declared, beside_data=bool(self._value))
+        sha256, size = self._attribute(self._mapping.ce.sha256), self._attribute(self._mapping.ce.size)
+        return ReferencedBody(read_claim(url, sha256, size, declared.name if declared else None))
 
-    def rewrite(self, body: Body, content: Content, new_event_id: str) -> tuple[bytes, Headers]:
-        old_id = self._headers.get(HEADER_PREFIX + _ID) or b""
-        headers = self._headers.with_value(HEADER_PREFIX + _ID, new_event_id.encode())
-        headers = headers.with_value(HEADER_PREFIX + _CAUSATION, old_id)
-        media_type = changed_media_type(self._media_type(), content)
+    def rewrite(self, body: Body, payload: Payload, new_event_id: str | None) -> tuple[bytes, Headers]:
+        value, changes = body.rewrite(payload), dict[str, str]()
+        if new_event_id is not None:
+            changes |= {_ID: new_event_id, _CAUSATION: self.event_id() or ""}
+        if isinstance(body, ReferencedBody) and isinstance(payload, Claim):
+            changes |= _claim_attributes(payload, self._mapping.ce)
+        headers = self._headers
+        for name, text in changes.items():
+            headers = headers.with_value(HEADER_PREFIX + name, text.encode("latin-1"))
+        media_type = changed_media_type(self._media_type(), payload)
         if media_type:
             headers = headers.with_value(CONTENT_TYPE, media_type.encode())
-        return body.rewrite(content), headers
+        return value, headers
 
     def _attribute(self, name: str) -> str | None:
         return header_text(self._headers.get(HEADER_PREFIX + name))
@@ -110,7 +134,8 @@ class StructuredEvent:
         self._headers = headers
         self._mapping = mapping
         own = (_ID, _CAUSATION, _VERSION, _CLAIM_CHECK, _DATA, _BINARY_DATA, _DATA_TYPE)
-        names = (*own, mapping.ce.tenant, mapping.ce.request_id)
+        names = (*own, mapping.ce.tenant, mapping.ce.request_id, mapping.ce.sha256, mapping.ce.size)
+        self._attributes = mapping.ce
         self._document = JsonDocument(value, {name: (name,) for name in names})
         _check_version(self._document.text(_VERSION))
 
@@ -124,7 +149,9 @@ class StructuredEvent:
         return self._document.text(_ID)
 
     def body(self) -> Body:
-        _check_event(self.event_id(), by_reference=self._has(_CLAIM_CHECK))
+        _check_id(self.event_id())
+        if self._has(_CLAIM_CHECK):
+            return self._referenced()
         if self._has(_DATA) and self._has(_BINARY_DATA):
             raise MessageError("`data` and `data_base64` exclude each other", reason="ambiguous_data")
         if self._has(_BINARY_DATA):
@@ -136,17 +163,43 @@ class StructuredEvent:
             return JsonBody(self._kind, self._document.raw(_DATA), self._mapping.json_pointers)
         raise MessageError("the event has no data", reason="no_data")
 
-    def rewrite(self, body: Body, content: Content, new_event_id: str) -> tuple[bytes, Headers]:
-        document = self._document
-        edits = [self._data_edit(body.rewrite(content)), document.replace(_ID, new_event_id)]
-        if _CAUSATION in document.values:
-            edits.append(document.replace_raw(_CAUSATION, document.raw(_ID)))
+    def rewrite(self, body: Body, payload: Payload, new_event_id: str | None) -> tuple[bytes, Headers]:
+        document, data = self._document, body.rewrite(payload)
+        edits = [] if new_event_id is None else self._identity_edits(new_event_id)
+        if isinstance(body, ReferencedBody) and isinstance(payload, Claim):
+            edits += self._claim_edits(payload)
         else:
-            edits.append(document.insert_after(_ID, _CAUSATION, document.raw(_ID)))
-        media_type = changed_media_type(self._media_type(), content)
+            edits.append(self._data_edit(data))
+        media_type = changed_media_type(self._media_type(), payload)
         if media_type:
             edits.append(document.replace(_DATA_TYPE, media_type))
         return document.edited(edits), self._headers
+
+    def _identity_edits(self, new_event_id: str) -> list[Edit]:
+        return [
+            self._document.replace(_ID, new_event_id),
+            self._member_edit(_ID, _CAUSATION, self._document.raw(_ID)),
+        ]
+
+    def _claim_edits(self, claim: Claim) -> list[Edit]:
+        """A size that was a number stays one."""
+        said = {name: b'"%s"' % text.encode() for name, text in _claim_attributes(claim, self._attributes).items()}
+        if self._document.kind(self._attributes.size) is not JsonKind.STRING:
+            said[self._attributes.size] = str(claim.size).encode()
+        return [self._member_edit(_CLAIM_CHECK, name, value) for name, value in said.items()]
+
+    def _member_edit(self, neighbour: str, name: str, value: bytes) -> Edit:
+        """`value`, itself JSON, in the place of the member `name`, or in a new one behind `neighbour`."""
+        if name in self._document.values:
+            return self._document.replace_raw(name, value)
+        return self._document.insert_after(neighbour, name, value)
+
+    def _referenced(self) -> Body:
+        document, declared = self._document, self._media_type()
+        _check_reference(self._kind, declared, beside_data=self._has(_DATA) or self._has(_BINARY_DATA))
+        sha256, size = document.text(self._attributes.sha256), document.identifier(self._attributes.size)
+        url = document.text(_CLAIM_CHECK) or ""
+        return ReferencedBody(read_claim(url, sha256, size, declared.name if declared else None))
 
     def _has(self, name: str) -> bool:
         return self._document.kind(name) not in (None, JsonKind.NULL)

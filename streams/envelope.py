@@ -3,8 +3,8 @@
 from typing import Protocol
 
 from filters.errors import MessageError
-from filters.records import Content, ContentKind, ImageContent
-from streams.body import Body, JsonBody, is_json, is_undeclared_event, open_body, whole_body
+from filters.records import ContentKind, PromptContent
+from streams.body import Body, JsonBody, Payload, is_json, is_undeclared_event, open_body, whole_body
 from streams.headers import Headers, MediaType, parse_media_type
 from streams.mapping import Envelope, MessageMapping
 
@@ -24,8 +24,8 @@ class OpenedEnvelope(Protocol):
     def body(self) -> Body:
         """Where the content lies."""
 
-    def rewrite(self, body: Body, content: Content, new_event_id: str) -> tuple[bytes, Headers]:
-        """Value and headers with other content in the place of the body's."""
+    def rewrite(self, body: Body, payload: Payload, new_event_id: str | None) -> tuple[bytes, Headers]:
+        """Value and headers with another payload in the place of the body's; without an id, the event keeps its own."""
 
 
 def header_text(value: bytes | None) -> str | None:
@@ -46,11 +46,11 @@ def checked_value(value: bytes | None) -> bytes:
     return value
 
 
-def changed_media_type(declared: MediaType | None, content: Content) -> str | None:
+def changed_media_type(declared: MediaType | None, payload: Payload) -> str | None:
     """What the declared media type becomes when a redacted image is of another format; None to leave it."""
-    if declared is None or declared.is_json or not isinstance(content, ImageContent):
+    if declared is None or declared.is_json or isinstance(payload, PromptContent):
         return None
-    return content.media_type if content.media_type != declared.name else None
+    return payload.media_type if payload.media_type != declared.name else None
 
 
 class PlainMessage:
@@ -102,10 +102,10 @@ class PlainMessage:
             return whole_body(self._kind, value, self._declared)
         return open_body(self._kind, value, self._declared, self._mapping.json_pointers)
 
-    def rewrite(self, body: Body, content: Content, new_event_id: str) -> tuple[bytes, Headers]:  # noqa: ARG002  no event
-        name, media_type = self._mapping.headers.media_type, changed_media_type(self._declared, content)
+    def rewrite(self, body: Body, payload: Payload, new_event_id: str | None) -> tuple[bytes, Headers]:  # noqa: ARG002  no event
+        name, media_type = self._mapping.headers.media_type, changed_media_type(self._declared, payload)
         headers = self._headers.with_value(name, media_type.encode()) if name and media_type else self._headers
-        return body.rewrite(content), headers
+        return body.rewrite(payload), headers
 
     def _header(self, name: str | None) -> str | None:
         return header_text(self._headers.get(name)) if name is not None else None

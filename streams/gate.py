@@ -138,11 +138,11 @@ class Gate:
 
         Cancelled while it waits, it has taken nothing in.
         """
-        admitted = await self._outlet.admit(delivery)
-        earlier = await self._attempts.earlier(delivery.raw, delivery.generation) if admitted else 0
+        earlier = await self._attempts.earlier(delivery.raw, delivery.generation)
         while self._queue.full() or self._taken_bytes >= self._limits.queue_bytes:
             self._room.clear()
             await self._room.wait()
+        admitted = await self._outlet.admit(delivery)  # from here on nothing waits: what is admitted is sent
         if not self.open_records:
             self._progress = time.monotonic()
         self._ledger.open(delivery)
@@ -232,7 +232,8 @@ class Gate:
     ) -> None:
         raws = [taken.raw for taken in batch]
         judgements = await self._judged(raws)
-        await self._send(list(zip(raws, judgements, strict=True)), previous)
+        judged = [(taken.delivery, judgement) for taken, judgement in zip(batch, judgements, strict=True)]
+        await self._send(raws, judged, previous)
         now = time.time()
         for taken, judgement in zip(batch, judgements, strict=True):
             stamp = taken.raw.timestamp_ms
@@ -243,9 +244,8 @@ class Gate:
         self._slots.release()
         self._give_back(sum(raw.size for raw in raws))
 
-    async def _send(self, judged: Sequence[Judged], previous: asyncio.Future[None]) -> None:
+    async def _send(self, raws: Sequence[RawMessage], judged: Sequence[Judged], previous: asyncio.Future[None]) -> None:
         """Write; content only when it is durable that the judging has ended: what is given up was never released."""
-        raws = [raw for raw, _ in judged]
         seconds = self._limits.deliver_seconds
         if raws[0].attempts > 1:
             await self._attempts.survived(raws)  # nor may a verdict be written that another attempt would contradict

@@ -4,15 +4,24 @@ A judgement is a verdict, its audit record, and the outputs that its action asks
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from filters.errors import DetectionError, MessageError, PayloadTooLarge, RecordError, RedactionError
+from filters.errors import (
+    DetectionError,
+    MessageError,
+    PayloadTooLarge,
+    RecordError,
+    RedactionError,
+    VeilstreamError,
+)
 from filters.keys import TenantKeys
 from filters.pipeline import FilterPipeline
-from filters.records import Content, ContentKind, RecordContext
+from filters.records import Content, ContentKind, ImageContent, RecordContext
 from filters.verdict import Action, Failure, Outcome, PolicyRef, Verdict, verdict_id
 from streams.attempts import GIVE_UP_AT
+from streams.claim import Claim
+from streams.claim_check import ClaimCheck, no_claims
 from streams.dead_letter import DeadLetterWriter, LetterKeeping, most_sealed_bytes, replayed_from
 from streams.documents import encode, rejection_document, verdict_document
 from streams.emit import OutputRecord
@@ -58,6 +67,7 @@ class Judge:
         keys: for sealing what is held and for digests.
         limits: sizes.
         keeping: whose dead letters keep the original.
+        claims: fetches and writes what messages point at; without it, every claim is refused.
     """
 
     def __init__(
@@ -69,7 +79,9 @@ class Judge:
         keys: TenantKeys,
         limits: OutputLimits,
         keeping: LetterKeeping,
+        claims: ClaimCheck | None = None,
     ) -> None:
+        self._claims = claims or no_claims()
         self._kind = kind
         self._reader = reader
         self._pipeline = pipeline
@@ -83,13 +95,30 @@ class Judge:
         """One judgement a message, in order."""
         read = [self._read(raw) for raw in raws]
         messages = [message for message in read if isinstance(message, ReadMessage)]
-        outcomes = iter(self._pipeline.process_batch([message.record for message in messages], deadline))
+        judged: dict[int, Judgement] = {}
+        for part in self._claims.parts(messages):
+            judged |= zip(part, self._judge_part([messages[index] for index in part], deadline), strict=True)
+        judgements = (judged[index] for index in range(len(messages)))
         return [
-            self._judgement(raw, message, next(outcomes))
-            if isinstance(message, ReadMessage)
-            else self._unread(raw, message)
+            next(judgements) if isinstance(message, ReadMessage) else self._unread(raw, message)
             for raw, message in zip(raws, read, strict=True)
         ]
+
+    def _judge_part(self, messages: Sequence[ReadMessage], deadline: float) -> list[Judgement]:
+        fetched = self._claims.fetch(messages, deadline)
+        records = [message.record for message in fetched if isinstance(message, ReadMessage)]
+        outcomes = iter(self._pipeline.process_batch(records, deadline))
+        judged = [
+            (given, next(outcomes)) if isinstance(given, ReadMessage) else (message, self._unfetched(message, given))
+            for message, given in zip(messages, fetched, strict=True)
+        ]
+        places = self._claims.place(judged, deadline)
+        return [
+            self._judgement(message, outcome, place) for (message, outcome), place in zip(judged, places, strict=True)
+        ]
+
+    def _unfetched(self, message: ReadMessage, error: VeilstreamError) -> Outcome:
+        return self._pipeline.failed(message.record, error, "fetch")
 
     def failed(self, raw: RawMessage, error: DetectionError) -> Judgement:
         """The judgement of a message whose judging failed as a whole."""
@@ -98,7 +127,7 @@ class Judge:
         message = unread if raw.attempts > GIVE_UP_AT else self._read(raw)
         if not isinstance(message, ReadMessage):
             return self._unread(raw, message)
-        return self._judgement(raw, message, self._pipeline.failed(message.record, error, "detect"))
+        return self._judgement(message, self._pipeline.failed(message.record, error, "detect"), None)
 
     def _read(self, raw: RawMessage) -> ReadMessage | RecordError:
         try:
@@ -122,17 +151,26 @@ class Judge:
         )
         return self._withheld(raw, verdict)
 
-    def _judgement(self, raw: RawMessage, message: ReadMessage, outcome: Outcome) -> Judgement:
+    def _judgement(self, message: ReadMessage, outcome: Outcome, place: Claim | VeilstreamError | None) -> Judgement:
+        verdict = outcome.verdict
+        if isinstance(place, VeilstreamError):
+            return self._withheld(message.raw, verdict.refused(place, "put"))
         if outcome.content is None:
-            return self._withheld(raw, outcome.verdict)
+            return self._withheld(message.raw, self._keepable(message, verdict), _claimed(message))
         try:
-            released = self._released(message, outcome.content, outcome.verdict)
+            released = self._released(message, outcome.content, verdict, place)
         except (RedactionError, PayloadTooLarge) as error:
-            return self._withheld(raw, outcome.verdict.refused(error, "act"))
-        return Judgement(outcome.verdict, self._audit(raw, outcome.verdict), (released,))
+            return self._withheld(message.raw, verdict.refused(error, "act"))
+        return Judgement(verdict, self._audit(message.raw, verdict), (released,))
 
-    def _released(self, message: ReadMessage, content: Content, verdict: Verdict) -> OutputRecord:
-        out = message.render(content, self._marks(verdict), verdict.id)
+    def _keepable(self, message: ReadMessage, verdict: Verdict) -> Verdict:
+        """The verdict, but that what was claimed and could not be fetched is not held: there is nothing to look at."""
+        if verdict.action is not Action.HOLD or message.claim is None or message.record.content.size:
+            return verdict
+        return replace(verdict, action=Action.REJECT, intended=Action.REJECT)
+
+    def _released(self, message: ReadMessage, content: Content, verdict: Verdict, place: Claim | None) -> OutputRecord:
+        out = message.render(content, self._marks(verdict), verdict.id, place)
         released = OutputRecord(self._released_topic, out.key, out.value, out.headers)
         if _size(released) > self._limits.max_message_bytes:
             raise PayloadTooLarge("the redacted message exceeds kafka.max_message_bytes", reason="released_too_large")
@@ -142,9 +180,10 @@ class Judge:
     def _released_topic(self) -> str:
         return self._topics.prompts_released if self._kind is ContentKind.PROMPT else self._topics.images_released
 
-    def _withheld(self, raw: RawMessage, verdict: Verdict) -> Judgement:
+    def _withheld(self, raw: RawMessage, verdict: Verdict, claimed: bytes | None = None) -> Judgement:
+        held = verdict.action is Action.HOLD
         try:
-            outputs = [self._held(raw, verdict) if verdict.action is Action.HOLD else self._rejected(raw, verdict)]
+            outputs = [self._held(raw, verdict, claimed) if held else self._rejected(raw, verdict)]
         except PayloadTooLarge as error:
             verdict = verdict.refused(error, "act")
             outputs = [self._rejected(raw, verdict)]
@@ -173,8 +212,8 @@ class Judge:
         value = encode(rejection_document(verdict))
         return OutputRecord(self._topics.rejected, _aside_key(raw), value, (JSON_HEADER, *self._marks(verdict)))
 
-    def _held(self, raw: RawMessage, verdict: Verdict) -> OutputRecord:
-        sealed = self._sealer.seal(verdict.context.tenant, packed(raw), verdict.id.encode())
+    def _held(self, raw: RawMessage, verdict: Verdict, claimed: bytes | None) -> OutputRecord:
+        sealed = self._sealer.seal(verdict.context.tenant, packed(raw, claimed), verdict.id.encode())
         headers = (SEALED_HEADER, *self._marks(verdict), ("veilstream-tenant", verdict.context.tenant.encode()))
         held = OutputRecord(self._topics.held, _aside_key(raw), sealed, headers)
         if _size(held) > self._limits.max_message_bytes:
@@ -192,6 +231,12 @@ class Judge:
             at=datetime.now(UTC),
         )
         return OutputRecord(self._topics.dead_letters, _aside_key(raw), letter.value, letter.headers)
+
+
+def _claimed(message: ReadMessage) -> bytes | None:
+    """The object that a message pointed at, as far as it was fetched; None where the message holds the image."""
+    content = message.record.content
+    return content.data if message.claim is not None and isinstance(content, ImageContent) else None
 
 
 def _aside_key(raw: RawMessage) -> bytes | None:

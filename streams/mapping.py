@@ -56,13 +56,20 @@ class CloudEventAttributes(_Model):
 
     tenant: AttributeName = Field(default="tenant", description="CloudEvents attribute that names the tenant.")
     request_id: AttributeName = Field(default="requestid", description="CloudEvents attribute with the request id.")
+    sha256: AttributeName = Field(
+        default="datarefsha256",
+        description="CloudEvents attribute with the SHA-256 of what `dataref` points at, in hex.",
+    )
+    size: AttributeName = Field(
+        default="datarefsize", description="CloudEvents attribute with the bytes of what `dataref` points at."
+    )
 
 
 class JsonPointers(_Model):
     """Where things stand in a JSON message, or in the JSON data of a CloudEvent.
 
     `fields` maps field names to pointers; under a pointer with `*` the names become `NAME/0`, `NAME/1`, … `image` is a
-    string of Base64 (RFC 4648 §4), or a `data:` URL of it.
+    string of Base64 (RFC 4648 §4), or a `data:` URL of it; in its stead, `reference` may be the URL of an object.
     """
 
     tenant: SinglePointer | None = Field(default="/tenant", description="JSON pointer to the tenant.")
@@ -72,15 +79,36 @@ class JsonPointers(_Model):
         description="Text fields to judge: name to JSON pointer.",
     )
     image: SinglePointer = Field(default="/image", description="JSON pointer to the image, in Base64.")
+    reference: SinglePointer | None = Field(
+        default=None, description="JSON pointer to the URL of an image that is not in the message."
+    )
+    sha256: SinglePointer = Field(
+        default="/image_sha256", description="With `reference`: JSON pointer to the object's SHA-256, in hex."
+    )
+    size: SinglePointer = Field(
+        default="/image_size", description="With `reference`: JSON pointer to the object's bytes."
+    )
+    media_type: SinglePointer | None = Field(
+        default=None, description="With `reference`: JSON pointer to the object's media type."
+    )
 
     @model_validator(mode="after")
     def _pointers_are_apart(self) -> Self:
         named = {"tenant": self.tenant, "request_id": self.request_id, "image": self.image, **self.fields}
+        named |= self.claim_pointers
         pointers = [(name, parse_pointer(pointer)) for name, pointer in named.items() if pointer is not None]
         for (one, first), (other, second) in combinations(pointers, 2):
             if all(a == b or ANY_ELEMENT in (a, b) for a, b in zip(first, second, strict=False)):
                 raise ValueError(f"the pointers of `{one}` and `{other}` meet: one value cannot be both")
         return self
+
+    @property
+    def claim_pointers(self) -> Mapping[str, str | None]:
+        """The pointers to an image by reference; none where `reference` is not mapped."""
+        if self.reference is None:
+            return {}
+        parts = {"sha256": self.sha256, "size": self.size, "media_type": self.media_type}
+        return {"reference": self.reference} | {f"reference_{name}": pointer for name, pointer in parts.items()}
 
 
 class HeaderNames(_Model):

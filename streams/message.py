@@ -7,15 +7,19 @@ survive byte for byte but for the content, the `veilstream-` headers, and the id
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from filters.errors import MessageError, PayloadTooLarge, RecordError
-from filters.records import Content, ContentKind, Record, RecordContext, SourcePosition
+from filters.errors import MessageError, PayloadTooLarge, RecordError, RedactionError
+from filters.records import Content, ContentKind, ImageContent, Record, RecordContext, SourcePosition
 from streams.body import Body
+from streams.claim import Claim, mentions
 from streams.cloudevent import open_cloudevent
 from streams.envelope import OpenedEnvelope, PlainMessage
 from streams.headers import HeaderItems, Headers
 from streams.identity import Identity, checked_request_id, checked_tenant, is_request_id
 from streams.mapping import Envelope, MessageMapping
+from streams.object_url import ObjectUrl
 
+_NOWHERE = Claim(ObjectUrl("s3", "", ""), "0" * 64, 0)
+"""Put in a reference's place to see what else of the message names the object."""
 OWN_HEADERS = "veilstream-"
 """Prefix of the headers that Veilstream adds. Those that come in are dropped: a sender could forge a verdict."""
 
@@ -56,14 +60,29 @@ class OutMessage:
 
 @dataclass(frozen=True, slots=True)
 class ReadMessage:
-    """A message that was read: the record to judge, and the way back."""
+    """A message that was read: the record to judge, and the way back.
+
+    With a `claim`, the record's image has no bytes until `with_object` gives them.
+    """
 
     record: Record
     raw: RawMessage = field(repr=False)
     _envelope: OpenedEnvelope = field(repr=False)
     _body: Body = field(repr=False)
+    claim: Claim | None = None
 
-    def render(self, content: Content, added_headers: Iterable[tuple[str, bytes]], new_event_id: str) -> OutMessage:
+    def with_object(self, data: bytes) -> "ReadMessage":
+        """The message with the bytes that its claim leads to."""
+        media_type = self.claim.media_type if self.claim else None
+        return replace(self, record=Record(self.record.context, ImageContent(data, media_type)))
+
+    def render(
+        self,
+        content: Content,
+        added_headers: Iterable[tuple[str, bytes]],
+        new_event_id: str,
+        place: Claim | None = None,
+    ) -> OutMessage:
         """The message with `content` in the place of its own.
 
         Args:
@@ -71,14 +90,20 @@ class ReadMessage:
                 the value as it is, to the byte.
             added_headers: appended behind the message's own headers.
             new_event_id: what a changed CloudEvent is called; the same for the same input, so that a replay is known.
+            place: where `content` lies, for a message with a claim: the message points there, whatever the content.
 
         Raises:
-            RedactionError: the content does not fit the message.
+            RedactionError: the content does not fit the message, or has no place where it needs one.
             ValueError: `new_event_id` is empty.
         """
         if not new_event_id:
             raise ValueError("a changed event needs an id")
-        if content == self.record.content:
+        if self.claim is not None:
+            if place is None:
+                raise RedactionError("a claim cannot be released without a place", reason="content_mismatch")
+            changed_id = None if content == self.record.content else new_event_id
+            value, headers = self._envelope.rewrite(self._body, place, changed_id)
+        elif content == self.record.content:
             value, headers = self.raw.value or b"", Headers(self.raw.headers)
         else:
             value, headers = self._envelope.rewrite(self._body, content, new_event_id)
@@ -117,7 +142,9 @@ class MessageReader:
         tenant = checked_tenant(envelope.tenant(), self._mapping.default_tenant)
         context = RecordContext(raw.source, tenant, self._request_id(envelope, raw.source))
         body = envelope.body()
-        return ReadMessage(Record(context, body.content()), raw, envelope, body)
+        message = ReadMessage(Record(context, body.content()), raw, envelope, body, body.claim())
+        _check_named_once(message)
+        return message
 
     def identify(self, raw: RawMessage) -> Identity:
         """What can be told of the sender of a message that `read` refuses: only well-formed names, or None."""
@@ -156,3 +183,13 @@ class MessageReader:
             return self._request_id(envelope, source)
         except RecordError:
             return None
+
+
+def _check_named_once(message: ReadMessage) -> None:
+    """Nothing but the reference names the claimed object: whatever else did would be released with it."""
+    if message.claim is None:
+        return
+    rest = message.render(message.record.content, (), "-", _NOWHERE)
+    headers = [part for name, value in rest.headers for part in (name.encode(), value)]
+    if mentions(message.claim.url, (rest.key, rest.value, *headers)):
+        raise MessageError("the referenced object is named elsewhere in the message too", reason="reference_repeated")

@@ -1,6 +1,7 @@
 """Originals: all of a message that it takes to read it again, in one sealed value.
 
-Packed, an original is `VSO1`, then its key, its value, and the number of its headers with name and value of each.
+Packed, an original is `VSO1`, then its key, its value, the object that it claimed, and the number of its headers with
+name and value of each.
 Every part is a signed 32-bit length (big endian; -1 for null) and its bytes; the number is one such integer.
 """
 
@@ -20,16 +21,18 @@ _NULL = -1
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """Key, value and headers of a message, to the byte."""
+    """Key, value and headers of a message, to the byte; and the object that it pointed at, where that was fetched."""
 
     key: bytes | None = field(repr=False)
     value: bytes | None = field(repr=False)
     headers: HeaderItems = field(default=(), repr=False)
+    claimed: bytes | None = field(default=None, repr=False)
 
 
 def pack(original: Original) -> bytes:
-    """The original as bytes: some 24 longer than its parts, and 8 more a header."""
-    parts = [MAGIC, *_part(original.key), *_part(original.value), _INTEGER.pack(len(original.headers))]
+    """The original as bytes: some 28 longer than its parts, and 8 more a header."""
+    parts = [MAGIC, *_part(original.key), *_part(original.value), *_part(original.claimed)]
+    parts.append(_INTEGER.pack(len(original.headers)))
     for name, value in original.headers:
         parts += [*_part(name.encode()), *_part(value)]
     return b"".join(parts)
@@ -44,16 +47,16 @@ def unpack(data: bytes) -> Original:
     if not data.startswith(MAGIC):
         raise ValueError("not an original of a known format")
     reader = _Reader(data, len(MAGIC))
-    key, value = reader.part(), reader.part()
-    original = Original(key, value, tuple(reader.headers()))
+    key, value, claimed = reader.part(), reader.part(), reader.part()
+    original = Original(key, value, tuple(reader.headers()), claimed)
     if reader.at != len(data):
         raise ValueError("bytes stand behind the original")
     return original
 
 
-def packed(raw: RawMessage) -> bytes:
-    """A message as it came, packed."""
-    return pack(Original(raw.key, raw.value, raw.headers))
+def packed(raw: RawMessage, claimed: bytes | None = None) -> bytes:
+    """A message as it came, packed, with the object that it pointed at."""
+    return pack(Original(raw.key, raw.value, raw.headers, claimed))
 
 
 def open_original(sealer: Sealer, tenant: str | None, sealed: bytes, verdict_id: str) -> Original:

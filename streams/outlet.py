@@ -6,9 +6,8 @@ from typing import Protocol
 from streams.acks import Delivery
 from streams.emit import Deliverer
 from streams.judge import Judgement
-from streams.message import RawMessage
 
-Judged = tuple[RawMessage, Judgement]
+Judged = tuple[Delivery, Judgement]
 
 
 class Outlet(Protocol):
@@ -17,7 +16,8 @@ class Outlet(Protocol):
     async def admit(self, delivery: Delivery) -> bool:
         """Whether the record is to be judged; False where its outputs are known to be durable already.
 
-        Called once a delivery, in offset order of its partition.
+        Called once a delivery, in offset order of its partition. Cancelled, it has admitted nothing; what it admits is
+        sent.
 
         Raises:
             DeliveryError: that cannot be found out.
@@ -34,6 +34,9 @@ class Outlet(Protocol):
         Raises:
             DeliveryError: not all outputs became durable; none of the batch may be acknowledged.
         """
+
+    async def stop(self) -> None:
+        """Let go of what it holds, when nothing is being written."""
 
 
 class AtLeastOnceOutlet:
@@ -55,3 +58,6 @@ class AtLeastOnceOutlet:
         await self._deliverer.deliver([judgement.audit for _, judgement in batch], seconds)
         await previous
         await self._deliverer.deliver([output for _, judgement in batch for output in judgement.outputs], seconds)
+
+    async def stop(self) -> None:
+        """Nothing: the deliverer is its owner's."""

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -27,6 +27,7 @@ from filters.policy import Keeping
 from filters.records import ContentKind
 from models.session import Device
 from streams.mapping import MessageMapping
+from streams.object_url import checked_prefix, meet
 from streams.topics import TopicNames
 
 PREFIX = "VEILSTREAM_"
@@ -148,8 +149,12 @@ class KeySettings(_Group):
 
 
 class DeliverySettings(_Group):
-    """Deadlines of the gate."""
+    """What is promised, and the deadlines of the gate."""
 
+    guarantee: Literal["at_least_once", "exactly_once"] = Field(
+        default="at_least_once",
+        description="at_least_once, or exactly_once: transactions, for consumers that read committed records only.",
+    )
     judge_seconds: Seconds = Field(default=30.0, description="A batch that is not judged by then fails closed.")
     deliver_seconds: Seconds = Field(default=30.0, description="Outputs that are not durable by then end the process.")
     drain_seconds: Seconds = Field(default=40.0, description="On SIGTERM, time to finish what was taken in.")
@@ -158,6 +163,46 @@ class DeliverySettings(_Group):
         default=Keeping.NONE,
         description="sealed or none: whether dead letters keep originals for whose tenant no policy is in force.",
     )
+
+    @property
+    def transactional(self) -> bool:
+        """Whether outputs and input offsets are committed together."""
+        return self.guarantee == "exactly_once"
+
+
+ObjectPrefix = Annotated[str, AfterValidator(checked_prefix)]
+
+
+class ObjectSettings(_Group):
+    """Images by reference (claim checks); see docs/large-images.md. Credentials for S3 come from the environment."""
+
+    allowed: tuple[ObjectPrefix, ...] = Field(
+        default=(),
+        description="Prefixes under which images may be referenced: `s3://bucket/prefix/`, `file:///folder/`; a "
+        "segment `{tenant}` is the record's tenant. None: references are refused.",
+    )
+    released: ObjectPrefix | None = Field(
+        default=None, description="Prefix of released images; apart from all allowed ones."
+    )
+    require_sha256: bool = Field(default=True, description="Refuse references without a SHA-256 of the object.")
+    timeout_seconds: Seconds = Field(
+        default=5.0, description="For one fetch or one write, retries included; never beyond the batch's deadline."
+    )
+    endpoint: str | None = Field(default=None, description="URL of an S3 that is not Amazon's.")
+    region: str | None = Field(default=None, description="S3 region; `AWS_REGION` of the environment where absent.")
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """All that are named."""
+        return self.allowed if self.released is None else (*self.allowed, self.released)
+
+    @model_validator(mode="after")
+    def _released_is_apart(self) -> Self:
+        if self.allowed and self.released is None:
+            raise ValueError("`objects.allowed` needs `objects.released`: an original is never released in its place")
+        if self.released is not None and any(meet(self.released, prefix) for prefix in self.allowed):
+            raise ValueError("`objects.released` meets an allowed prefix: a release could be taken for an original")
+        return self
 
 
 class HttpSettings(_Group):
@@ -196,6 +241,7 @@ class Settings(BaseSettings):
     policies: PolicySettings = Field(default_factory=PolicySettings)
     models: ModelSettings = Field(default_factory=ModelSettings)
     keys: KeySettings = Field(default_factory=KeySettings)
+    objects: ObjectSettings = Field(default_factory=ObjectSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
     log: LogSettings = Field(default_factory=LogSettings)

@@ -21,6 +21,7 @@ from streams.http import OperationsServer
 from streams.isolation import Isolation
 from streams.kafka_client import client_arguments
 from streams.metrics import Metrics
+from streams.outlet import Outlet
 from streams.policies import PolicyBoard
 from streams.settings import Settings
 from streams.suspension import longest_gap, watch_for_suspension
@@ -47,6 +48,7 @@ class Worker:
         self._board: PolicyBoard | None = None
         self._policies: build.PolicySource | None = None
         self._attempts: TopicAttempts | None = None
+        self._outlet: Outlet | None = None
         self._gates: dict[ContentKind, Gate] = {}
         self._apps: dict[ContentKind, faust.App] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -83,12 +85,14 @@ class Worker:
         self._attempts = attempts = build.build_attempts(self._settings, self._emitter)
         await attempts.start(self._settings.policies.catch_up_seconds)
         pipeline = FilterPipeline(media, board, self._metrics)
-        shared = SharedParts(build.build_outlet(self._emitter), attempts, Isolation())
+        self._outlet = outlet = await build.build_outlet(self._settings, self._emitter)
+        shared = SharedParts(outlet, attempts, Isolation())
         for kind in self._kinds:
             judge = build.build_judge(self._settings, kind, pipeline, self._keys)
             gate = build.build_gate(self._settings, kind, judge, shared, self._metrics, self._die, self._policies_fresh)
             app = build.build_faust_app(self._settings, kind)
-            attach(app, build.input_topic(self._settings, kind), gate)
+            commits = not self._settings.delivery.transactional
+            attach(app, build.input_topic(self._settings, kind), gate, commits=commits)
             self._gates[kind], self._apps[kind] = gate, app
             self._tasks.append(asyncio.create_task(gate.run()))
         self._tasks.append(asyncio.create_task(self._watch_lag()))
@@ -101,6 +105,8 @@ class Worker:
         tasks = [asyncio.create_task(run_until(app, stop, drain)) for app in self._apps.values()]
         ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
         for error in [task.exception() for task in ended]:
+            if isinstance(error, DeliveryError):
+                self._die(error)
             if error is not None:
                 # Faust and aiokafka may raise anything, with content in its text: only its type is told
                 self._log.error("consumer crashed", error_type=type(error).__name__)
@@ -113,6 +119,8 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._attempts is not None:
             await self._attempts.stop()
+        if self._outlet is not None:
+            await self._outlet.stop()
         await self._emitter.stop()
         if self._policies is not None:
             await self._policies.stop()

@@ -1,14 +1,24 @@
 """Stand-ins for the seams of filters/protocols.py and the edge; each is held to its protocol's contract suite."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 
-from filters.errors import DeliveryError, UnknownTenant
+from filters.errors import (
+    DeliveryError,
+    ObjectError,
+    ObjectStoreError,
+    PayloadTooLarge,
+    UnknownTenant,
+    VeilstreamError,
+)
 from filters.findings import EntityType, TextFinding
 from filters.policy import FilterPolicy
 from filters.records import PromptContent
 from filters.verdict import Verdict
 from streams.emit import OutputRecord
 from streams.message import RawMessage
+from streams.object_url import ObjectUrl
+from streams.transactions import Place
 
 EMAIL = EntityType.EMAIL_ADDRESS
 
@@ -141,6 +151,45 @@ class MemoryAttempts:
             raise DeliveryError("refused by the test")
 
 
+class MemoryObjects:
+    """`ObjectStore` that keeps objects by URL. `faults` are raised for a URL, or slept through, in seconds."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.media_types: dict[str, str | None] = {}
+        self.faults: dict[str, VeilstreamError | float] = {}
+        self.fetched: list[str] = []
+        self.together = self.most_together = 0
+
+    async def fetch(self, url: ObjectUrl, max_bytes: int, seconds: float) -> bytes:
+        self.together += 1
+        self.most_together = max(self.most_together, self.together)
+        try:
+            await self._meet(url, seconds)
+        finally:
+            self.together -= 1
+        self.fetched.append(str(url))
+        if str(url) not in self.objects:
+            raise ObjectError("not there", reason="object_missing")
+        if len(self.objects[str(url)]) > max_bytes:
+            raise PayloadTooLarge("too large", reason="object_too_large")
+        return self.objects[str(url)]
+
+    async def put(self, url: ObjectUrl, data: bytes, media_type: str | None, seconds: float) -> None:
+        await self._meet(url, seconds)
+        self.objects[str(url)] = data
+        self.media_types[str(url)] = media_type
+
+    async def _meet(self, url: ObjectUrl, seconds: float) -> None:
+        faults = [fault for prefix, fault in self.faults.items() if str(url).startswith(prefix)]
+        for fault in faults:
+            if isinstance(fault, VeilstreamError):
+                raise fault
+        await asyncio.sleep(min([seconds, *faults]) if faults else 0)
+        if any(fault >= seconds for fault in faults):
+            raise ObjectStoreError("too slow", reason="object_timeout")
+
+
 class FakeDelivery:
     """`Delivery` that notes its ack in a shared list."""
 
@@ -151,3 +200,53 @@ class FakeDelivery:
 
     def ack(self) -> None:
         self._acks.append((self.raw.partition, self.raw.offset))
+
+
+class MemoryLog:
+    """What `MemoryTransactions` share: records with their place, committed offsets, and who may write."""
+
+    def __init__(self) -> None:
+        self.records: list[OutputRecord] = []
+        self.committed: dict[Place, int] = {}
+        self.inputs: dict[Place, list[int]] = {}
+        """Offsets of the input records, where they are not 0 to 9."""
+        self.epochs: dict[Place, int] = {}
+        self.refuse = False
+
+
+class MemoryTransactions:
+    """`Transactions` over a `MemoryLog`."""
+
+    def __init__(self, log: MemoryLog, place: Place) -> None:
+        self._log = log
+        self._place = place
+        self._epoch = 0
+        self.closed = False
+
+    def open(self, seconds: float) -> int | None:
+        assert seconds > 0
+        self._epoch = self._log.epochs[self._place] = self._log.epochs.get(self._place, 0) + 1
+        return self._log.committed.get(self._place)
+
+    def first_offset(self, start: int | None, seconds: float) -> int:
+        assert seconds > 0
+        offsets = self._log.inputs.get(self._place)
+        return (start or 0) if offsets is None else min(each for each in offsets if each >= (start or 0))
+
+    def end_offset(self, seconds: float) -> int:
+        assert seconds > 0
+        return max(self._log.inputs.get(self._place, [9])) + 1
+
+    def write(self, records: Sequence[OutputRecord], position: int, seconds: float) -> None:
+        assert seconds > 0
+        if not self._epoch:
+            raise DeliveryError("not open")
+        if self._epoch != self._log.epochs[self._place]:
+            raise DeliveryError("another writes", reason="fenced")
+        if self._log.refuse:
+            raise DeliveryError("refused by the test")
+        self._log.records += records
+        self._log.committed[self._place] = position
+
+    def close(self) -> None:
+        self.closed = True

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from filters.errors import ConfigurationError
-from streams.checkup import Cause, CheckResult, Status, brokers, installation_checks, settings_checks
+from streams.checkup import Cause, CheckResult, Status, brokers, installation_checks, objects, settings_checks
 from streams.cli.output import ExitCode, print_json
 from streams.cli.worker import with_overrides
 
@@ -26,8 +26,8 @@ def doctor(
     bootstrap_servers: Annotated[
         str | None, typer.Option(help="Kafka brokers, host:port, comma-separated; implies --broker.")
     ] = None,
-    broker: Annotated[bool, typer.Option("--broker", help="Also ask the brokers.")] = False,  # noqa: FBT002
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the brokers, a request.")] = 5.0,
+    broker: Annotated[bool, typer.Option("--broker", help="Also ask the brokers, and object stores.")] = False,  # noqa: FBT002
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for each answer of theirs.")] = 5.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,  # noqa: FBT002
 ) -> None:
     """Check this installation, its settings and, when asked, its brokers."""
@@ -40,6 +40,7 @@ def doctor(
         results += settings_checks(settings)
         if broker or bootstrap_servers is not None:
             results += brokers(settings, timeout)
+            results += objects(settings, timeout)
     _show(results, as_json=as_json)
     raise typer.Exit(int(exit_code(results)))
 

@@ -50,10 +50,10 @@ def changes(result) -> list[dict]:
 
 
 def test_a_plan_changes_nothing_and_apply_makes_it_true(run, admin, names):
-    """Plan names nine topics; after apply they exist as wanted, and a second plan is empty."""
+    """Plan names ten topics; after apply they exist as wanted, and a second plan is empty."""
     planned = run("plan", "--json")
     assert planned.exit_code == ExitCode.OK
-    assert [change["kind"] for change in changes(planned)] == ["create"] * 9
+    assert [change["kind"] for change in changes(planned)] == ["create"] * 10
     assert admin.describe(names.model_dump().values()) == []
 
     applied = run("apply", "--yes", "--json")

@@ -52,6 +52,8 @@ COORDINATOR = (
     KafkaError.NOT_COORDINATOR,
     KafkaError.REQUEST_TIMED_OUT,
 )
+LOST_COORDINATOR = (KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR)
+"""Of these, what brokers answer to heartbeats. After another answer aiokafka's coordination would end for good."""
 MEMBERSHIP = (KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS)
 REFUSED_COMMIT = (KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.OFFSET_METADATA_TOO_LARGE, KafkaError.UNKNOWN)
 FETCH = (
@@ -82,7 +84,7 @@ STORMS: Mapping[str, tuple[Answers, ...]] = {
     "commit and heartbeat": (
         (ApiKey.OFFSET_COMMIT, COORDINATOR),
         (ApiKey.OFFSET_COMMIT, MEMBERSHIP),
-        (ApiKey.HEARTBEAT, (*COORDINATOR, *MEMBERSHIP)),
+        (ApiKey.HEARTBEAT, (*LOST_COORDINATOR, *MEMBERSHIP)),
     ),
     "fetch and metadata": (
         (ApiKey.FETCH, FETCH),

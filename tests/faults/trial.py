@@ -20,7 +20,7 @@ from tests.support.tenants import POLICIES
 from tests.support.worker import WorkerProcess
 
 SETTLE_SECONDS = 60.0
-COMMIT_SECONDS = 15.0
+COMMIT_SECONDS = 30.0
 FREQUENT: Mapping[str, str] = MappingProxyType({"KAFKA__COMMIT_INTERVAL_SECONDS": "0.1"})
 """Commits that come often come at bad moments."""
 DELIVERY_FAILED = EXIT_DELIVERY_FAILED

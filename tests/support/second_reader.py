@@ -169,6 +169,7 @@ def _consumer(bootstrap: str, group: str) -> Consumer:
             "bootstrap.servers": bootstrap,
             "group.id": group,  # never joined: only its offsets are asked for
             "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",  # where a broker says that an offset is out of range
             "fetch.message.max.bytes": LARGEST_MESSAGE,
             "fetch.wait.max.ms": 20,
             "enable.partition.eof": True,

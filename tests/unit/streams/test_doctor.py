@@ -15,7 +15,9 @@ from streams.checkup import (
     CheckResult,
     Status,
     brokers,
+    guarantee,
     master_key,
+    objects,
     onnx_runtime,
     package_owner,
     policy_source,
@@ -28,6 +30,7 @@ from streams.embedded_broker import EmbeddedBroker
 from streams.settings import load_settings
 from streams.topics import TopicNames
 from tests.support.brokers import free_port
+from tests.support.objects import CREDENTIALS, S3Server
 
 NAMES = TopicNames()
 
@@ -135,11 +138,31 @@ def test_answering_brokers_are_counted_and_missing_topics_named():
     del topics[NAMES.held]
     with EmbeddedBroker(topics) as broker:
         settings = load_settings(kafka={"bootstrap_servers": broker.bootstrap_servers})
-        kafka, missing = brokers(settings, timeout=5)
+        kafka, missing, delivery = brokers(settings, timeout=5)
         assert (kafka.status, missing.status) == (Status.OK, Status.NOTE)
         assert f"missing: {NAMES.held};" in missing.detail
+        assert delivery.status is Status.OK
+        assert "at least once" in delivery.detail
         broker.create_topics({NAMES.held: 1})
-        assert [result.status for result in brokers(settings, timeout=5)] == [Status.OK, Status.OK]
+        assert [result.status for result in brokers(settings, timeout=5)] == [Status.OK] * 3
+
+
+def test_exactly_once_on_the_embedded_broker_is_a_matter_of_configuration():
+    """Found before a worker is started, which would refuse too."""
+    with EmbeddedBroker(dict.fromkeys(NAMES.model_dump().values(), 1)) as broker:
+        settings = load_settings(
+            kafka={"bootstrap_servers": broker.bootstrap_servers}, delivery={"guarantee": "exactly_once"}
+        )
+        (result,) = brokers(settings, timeout=5)
+    assert outcome(result) == (Status.FAILED, Cause.CONFIGURATION)
+    assert "needs a real Kafka" in result.detail
+
+
+def test_exactly_once_tells_what_consumers_have_to_do():
+    """Readers of uncommitted records would see what is aborted."""
+    result = guarantee(load_settings(delivery={"guarantee": "exactly_once"}))
+    assert result.status is Status.NOTE
+    assert "isolation.level=read_committed" in result.detail
 
 
 @pytest.mark.parametrize(
@@ -155,6 +178,42 @@ def test_the_exit_code_names_the_first_thing_to_mend(causes, expected):
     """Configuration, then dependencies, then the installation; notes do not count."""
     results = [CheckResult("x", Status.FAILED, "", cause) for cause in causes]
     assert exit_code([CheckResult("n", Status.NOTE, ""), *results]) is expected
+
+
+def store_settings(*allowed: str, endpoint: str | None = None):
+    return load_settings(objects={"allowed": allowed, "released": "s3://images/out/", "endpoint": endpoint})
+
+
+def test_prefixes_that_answer_are_fine(tmp_path, monkeypatch):
+    """Nothing needs to lie there; a tenant's folder need not exist, the folder above it does."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "in").mkdir()
+    with S3Server("images") as server:
+        allowed = ("s3://images/in/{tenant}/", f"file://{tmp_path}/in/", f"file://{tmp_path}/in/{{tenant}}/x/")
+        results = objects(store_settings(*allowed, endpoint=server.endpoint), 5)
+    assert [(result.status, result.detail) for result in results] == [
+        (Status.OK, prefix) for prefix in (*allowed, "s3://images/out/")
+    ]
+
+
+def test_a_store_that_is_down_and_a_folder_that_is_missing_are_told_apart(tmp_path, monkeypatch):
+    """One is a dependency, the other a setting."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    allowed = ("s3://images/in/", f"file://{tmp_path}/none/")
+    results = objects(store_settings(*allowed, endpoint=f"http://127.0.0.1:{free_port()}"), 5)
+    assert [outcome(result) for result in results] == [
+        (Status.FAILED, Cause.DEPENDENCY),
+        (Status.OK, None),
+        (Status.FAILED, Cause.DEPENDENCY),
+        (Status.FAILED, Cause.CONFIGURATION),
+    ]
+    assert "object_unreachable" in results[0].detail
+
+
+def test_without_prefixes_no_store_is_asked():
+    assert objects(load_settings(), 5) == []
 
 
 def run(*arguments: str):

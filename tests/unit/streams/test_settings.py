@@ -98,3 +98,23 @@ def test_broken_yaml_and_broken_json_are_configuration_errors(tmp_path, monkeypa
     with pytest.raises(ConfigurationError) as caught:
         load_settings()
     assert "hunter2" not in str(caught.value)
+
+
+def test_images_by_reference_need_a_place_for_what_is_released(monkeypatch):
+    """An original is never released in its own place, and a release can never be taken for an original."""
+    monkeypatch.setenv("VEILSTREAM_OBJECTS__ALLOWED", '["s3://images/in/{tenant}/", "file:///srv/in/"]')
+    with pytest.raises(ConfigurationError, match=r"needs `objects\.released`"):
+        load_settings()
+    for meeting in ("s3://images/in/acme/out/", "s3://images/", "file:///srv/"):
+        with pytest.raises(ConfigurationError, match="meets an allowed prefix"):
+            load_settings(objects={"released": meeting})
+    assert load_settings(objects={"released": "s3://images/out/"}).objects.prefixes == (
+        *("s3://images/in/{tenant}/", "file:///srv/in/"),
+        "s3://images/out/",
+    )
+
+
+@pytest.mark.parametrize("prefix", ["s3://images", "file:///", "https://images/", "s3://images/../x/"])
+def test_what_is_no_folder_is_no_prefix(prefix):
+    with pytest.raises(ConfigurationError, match="a prefix is"):
+        load_settings(objects={"allowed": [prefix], "released": "s3://images/out/"})
