@@ -23,16 +23,16 @@ from tests.support.instrumented import Faults
 from tests.support.kafka_io import end_offsets
 from tests.support.material import image_cases, interleaved, prompt_cases
 from tests.support.mutants import WRITES_AFTER_A_STOP
-from tests.support.oracle import committed_too_far, send
+from tests.support.oracle import Input, committed_too_far, send
 from tests.support.watch import CommitWatch, all_committed
 from tests.support.worker import SESSION_SECONDS, WorkerProcess
 
 DRAIN_SECONDS = 45
 JUDGE_SECONDS = SESSION_SECONDS - 1
 """As by default, a stop beyond the session is one beyond the deadline."""
-STORM_EVENTS = 6
+STORM_EVENTS, STORM_PROMPTS = 6, 150
 AFTER_STORM_SECONDS = 60
-"""To drain 500 records: a rebalance for each worker that was killed last, and some seconds of work."""
+"""To drain what is left of the records: a rebalance for each worker that was killed last, and some seconds of work."""
 
 
 @pytest.mark.timeout(150)
@@ -69,15 +69,16 @@ def test_a_worker_stopped_beyond_its_session_takes_nothing_back(
     What it commits must not count; it may not reject as timed out what others have released.
     """
     house = faults_house
-    inputs = prompt_load(house, 900)
     oracle = house.oracle()
     settings = {**QUICK, "DELIVERY__JUDGE_SECONDS": str(JUDGE_SECONDS)}
     slow = Faults(slow_seconds=3 * SLOW_SECONDS, mutant=mutant, streams=("prompts",)).command
     with CommitWatch(house.bootstrap, group_of(house), house.topics.prompts, PARTITIONS) as watch:
         workers = [house.worker(command=slow, settings=settings).wait_ready() for _ in range(2)]
+        inputs = prompt_load(house, 900)
         wait_until_done(oracle, len(inputs) // 10)
         for worker in workers:
             worker.process.send_signal(signal.SIGSTOP)
+        assert len(oracle.done()) < len(inputs), "the workers were through before they were stopped"
         workers.append(house.worker(command=slow, settings=settings))
         time.sleep(SESSION_SECONDS + 2)
         for worker in workers[:2]:
@@ -99,8 +100,10 @@ def test_a_worker_stopped_beyond_its_session_takes_nothing_back(
     assert exits == [70, 70, 0], "those that were stopped leave it to an orchestrator to start them again"
 
 
-def storm(house: House, rng: random.Random, command: tuple[str, ...]) -> tuple[list[WorkerProcess], list[int]]:
-    """Three workers, of which one after the other is killed, told to go or started; all run at the end.
+def storm(
+    house: House, rng: random.Random, command: tuple[str, ...], inputs: list[Input]
+) -> tuple[list[WorkerProcess], list[int]]:
+    """Three workers, of which one after the other is killed, told to go or started, under load; all run at the end.
 
     Returns:
         The workers, and the exit codes of those that ended, in order.
@@ -108,7 +111,8 @@ def storm(house: House, rng: random.Random, command: tuple[str, ...]) -> tuple[l
     workers = [house.worker(command=command, settings=QUICK) for _ in range(3)]
     workers[0].wait_ready()
     exits: list[int] = []
-    for _ in range(STORM_EVENTS):
+    for event in range(STORM_EVENTS):
+        inputs += prompt_load(house, STORM_PROMPTS, seed=event)
         time.sleep(rng.uniform(0.5, 2.0))
         worker = rng.choice(workers)
         if not worker.running:
@@ -130,14 +134,14 @@ def test_three_workers_that_come_and_go_in_a_storm_drain_the_lag(
 ):
     """The lag is gone a bounded time after the storm; those that were told to go went in order."""
     house = faults_house
-    inputs = prompt_load(house, 500)
+    inputs: list[Input] = []
     oracle = house.oracle()
     with CommitWatch(house.bootstrap, group_of(house), house.topics.prompts, PARTITIONS) as watch:
         slow = Faults(slow_seconds=5 * SLOW_SECONDS, streams=("prompts",)).command
-        workers, exits = storm(house, rng, slow)
+        workers, exits = storm(house, rng, slow, inputs)
         settled = oracle.settled(inputs, AFTER_STORM_SECONDS)
         drained = all_committed(watch, end_offsets(house.bootstrap, house.topics.prompts), [house.topics.prompts], 30)
-    last = [worker.terminate(DRAIN_SECONDS) for worker in workers]
+    last = [worker.wait_ready().terminate(DRAIN_SECONDS) for worker in workers]
     report = oracle.report(inputs)
     record(Row.of(report, "three workers come and go", ONE_BROKER, exits, seed))
     assert settled

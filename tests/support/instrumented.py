@@ -22,12 +22,12 @@ from filters.errors import DetectionError
 from filters.records import ContentKind
 from streams import app as build
 from streams import worker as workers
-from streams.emit import KafkaEmitter, OutputRecord
+from streams.emit import Deliverer, KafkaEmitter, OutputRecord
 from streams.judge import Judge, Judgement
 from streams.log import configure_logging
 from streams.message import RawMessage
 from streams.outlet import Outlet
-from streams.settings import load_settings
+from streams.settings import Settings, load_settings
 from streams.topics import TopicNames
 from tests.support import mutants
 from tests.support.faulty_detectors import with_faults
@@ -148,12 +148,16 @@ def _wrap_detectors(faults: Faults) -> None:
 
 
 def _wrap_outlet(faults: Faults, executioner: Executioner) -> None:
-    original = mutants.OUTLETS.get(faults.mutant or "", build.build_outlet)
-    build.build_outlet = lambda *given: WatchedOutlet(original(*given), executioner)
+    original, mutant = build.build_outlet, mutants.OUTLETS.get(faults.mutant or "")
+
+    async def outlet(settings: Settings, deliverer: Deliverer) -> WatchedOutlet:
+        built = mutant(deliverer) if mutant else await original(settings, deliverer)
+        return WatchedOutlet(built, executioner)
+
+    build.build_outlet = outlet
 
 
 def _wrap_emitter(faults: Faults, executioner: Executioner, topics: TopicNames) -> None:
-
     class WatchedEmitter(KafkaEmitter):
         async def deliver(self, records: Sequence[OutputRecord], timeout: float) -> None:
             await asyncio.sleep(faults.deliver_delay_seconds)
