@@ -10,7 +10,7 @@ from uuid import uuid4
 from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 
-from filters.errors import ConfigurationError, DeliveryError
+from filters.errors import DeliveryError
 from streams.attempts import AttemptBook, decode_spans, encode_spans, spans_of
 from streams.emit import Deliverer, OutputRecord
 from streams.message import RawMessage
@@ -52,21 +52,7 @@ class TopicAttempts:
         Raises:
             ConfigurationError: that took longer than `within_seconds`.
         """
-        try:
-            async with asyncio.timeout(within_seconds):
-                await self._reader.open()
-                await self._catch_up()
-        except TimeoutError:
-            await self.stop()
-            obstacle = self._reader.obstacle
-            raise ConfigurationError(
-                f"the attempts topic {self._topic!r} could not be read to its end within {within_seconds} s: "
-                f"{obstacle.replace('_', ' ')}; `veilstream topics apply` makes it",
-                reason=obstacle,
-            ) from None
-        except BaseException:
-            await self.stop()
-            raise
+        await self._reader.open_within(within_seconds, self._catch_up, "attempts")
         self._task = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:

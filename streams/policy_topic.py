@@ -9,7 +9,6 @@ from typing import Any, Final
 from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 
-from filters.errors import ConfigurationError
 from filters.policy_issues import IssueCode, Place, PolicyDocumentError, PolicyIssue
 from filters.policy_source import decode_policy, read_policy
 from streams.policies import PolicyBoard, PolicyListener, is_tenant_name
@@ -70,23 +69,12 @@ class TopicPolicies:
             ConfigurationError: that took longer than `within_seconds`; reason `broker_unreachable`, `topic_missing` or
                 `catching_up`.
         """
-        try:
-            async with asyncio.timeout(within_seconds):
-                await self._reader.open()
-                while not await self._probe():
-                    await self._read()
-        except TimeoutError:
-            await self.stop()
-            obstacle = self._reader.obstacle
-            raise ConfigurationError(
-                f"the policies topic {self._topic!r} could not be read to its end within {within_seconds} s: "
-                f"{obstacle.replace('_', ' ')}",
-                reason=obstacle,
-            ) from None
-        except BaseException:
-            await self.stop()
-            raise
+        await self._reader.open_within(within_seconds, self._catch_up, "policies")
         self._task = asyncio.create_task(self._follow())
+
+    async def _catch_up(self) -> None:
+        while not await self._probe():
+            await self._read()
 
     async def stop(self) -> None:
         """Leave the broker; what is in force stays."""

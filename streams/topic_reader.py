@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
+
+from filters.errors import ConfigurationError
 
 FETCH_WAIT_MS: Final = 100
 """A broker answers as soon as there is a record; this bounds what a broker that does not (the embedded one) adds."""
@@ -40,6 +42,33 @@ class TopicReader:
         """Connect and assign all partitions; tries for as long as it takes, so bound it."""
         self._consumer = await self._connected()
         await self._assign_all(self._consumer)
+
+    async def open_within(self, seconds: float, catch_up: Callable[[], Awaitable[None]], role: str) -> None:
+        """Open, and let `catch_up` read to the end; closed again where that fails.
+
+        Args:
+            seconds: for both.
+            catch_up: reads until `at_end`.
+            role: what the topic is, for the error.
+
+        Raises:
+            ConfigurationError: that took longer; reason `broker_unreachable`, `topic_missing` or `catching_up`.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                await self.open()
+                await catch_up()
+        except TimeoutError:
+            await self.close()
+            remedy = "; `veilstream topics apply` makes it" if self.obstacle == "topic_missing" else ""
+            raise ConfigurationError(
+                f"the {role} topic {self._topic!r} could not be read to its end within {seconds} s: "
+                f"{self.obstacle.replace('_', ' ')}{remedy}",
+                reason=self.obstacle,
+            ) from None
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Leave the broker. May be called twice."""
