@@ -150,8 +150,10 @@ class ResolvingTail(TopicTail):
         self.pointed_at: dict[bytes, set[str]] = {}
         """URLs of releases, by the position of their input."""
 
-    def _take(self, message: Message) -> Incoming:
+    def _take(self, message: Message) -> Incoming | None:
         record = super()._take(message)
+        if record is None:  # the end of a partition
+            return None
         self.raw.append(record)
         return self._resolved(record) if record.topic == self._released_topic else record
 
