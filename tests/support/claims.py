@@ -152,7 +152,7 @@ class ResolvingTail(TopicTail):
 
     def _take(self, message: Message) -> Incoming | None:
         record = super()._take(message)
-        if record is None:  # the end of a partition
+        if record is None:
             return None
         self.raw.append(record)
         return self._resolved(record) if record.topic == self._released_topic else record
