@@ -23,6 +23,13 @@ class Fault(StrEnum):
     """503, as S3 answers who asks too often."""
 
 
+class _QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that give up, or are killed, are what this is for."""
+
+
 class FaultyStore:
     """Passes requests on, but for those that have a fault.
 
@@ -36,8 +43,7 @@ class FaultyStore:
         self.requests: list[tuple[str, str]] = []
         self._upstream = urlsplit(endpoint)
         self._over = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _QuietServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property
