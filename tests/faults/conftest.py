@@ -39,6 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.slow)
             item.add_marker(pytest.mark.kafka)
+            item.add_marker(pytest.mark.faults)
 
 
 def _seed(config: pytest.Config) -> int:
