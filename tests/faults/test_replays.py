@@ -16,6 +16,8 @@ from tests.support.oracle import Report
 PROMPTS = 400
 FAILING_CALLS = 31
 """What the bisection of one batch of sixteen takes until every record of it has failed alone."""
+LATE = range(18, 23)
+"""Of 25 batches: every partition has a batch of released records at its beginning then."""
 SLOW_COMMITS = {**QUICK, "KAFKA__COMMIT_INTERVAL_SECONDS": "5"}
 """So that what the first worker has released is not committed when it dies."""
 
@@ -36,7 +38,7 @@ def run(house: House, nth: int, mutant: str | None = None) -> tuple[Report, tupl
 def test_what_was_released_is_not_rejected_by_a_replay_that_fails_at_first(
     faults_house: House, rng: random.Random, seed: int, record: Record
 ):
-    report, exits = run(faults_house, rng.randint(4, 8))
+    report, exits = run(faults_house, rng.choice(LATE))
     record(Row.of(report, "replay whose judging fails at first", ONE_BROKER, exits[:1], seed))
     assert exits == (-signal.SIGKILL, 0)
     assert report.duplicates > 0, "nothing was judged again"
@@ -47,6 +49,6 @@ def test_what_was_released_is_not_rejected_by_a_replay_that_fails_at_first(
 def test_a_worker_that_forgets_how_judgings_ended_rejects_what_it_released(
     faults_house: House, rng: random.Random, seed: int, record: Record
 ):
-    report, exits = run(faults_house, rng.randint(4, 8), FORGETS_ENDINGS)
+    report, exits = run(faults_house, rng.choice(LATE), FORGETS_ENDINGS)
     record(Row.of(report, f"mutant: {FORGETS_ENDINGS}", ONE_BROKER, exits[:1], seed))
     assert "doubtful" in report.problems
