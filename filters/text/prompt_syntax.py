@@ -31,9 +31,10 @@ class MarkKind(StrEnum):
     TAG = "tag"
     EMBEDDING = "embedding"
     WILDCARD = "wildcard"
+    FILE = "file"
 
 
-NAMED = frozenset({MarkKind.TAG, MarkKind.EMBEDDING, MarkKind.WILDCARD})
+NAMED = frozenset({MarkKind.TAG, MarkKind.EMBEDDING, MarkKind.WILDCARD, MarkKind.FILE})
 """Marks that hold a name."""
 
 
@@ -42,7 +43,7 @@ class Mark:
     """Characters `[start, end)` of syntax.
 
     `group` is the index of the bracket pair that the mark belongs to, or None. `name` is the span of the name in a tag,
-    an embedding or a wildcard.
+    an embedding, a wildcard or the name of a file of weights.
     """
 
     start: int
@@ -86,26 +87,32 @@ _FLAG_WORDS = "raw|cute|expressive|scenic|original|turbo|relax|fast"
 _TOKENS: Mapping[str, str] = {
     "escape": r"\\[-_()\[\]{}<>\\.@:+*#!|~]",
     "tag": r"<(?P<tag_kind>\w{1,20})(?:\[[^\[\]<>\n]{0,40}\])?:(?P<tag_name>[^<>\n]{1,200})>",
-    "embedding": r"(?<!\w)embedding:(?P<embedding_name>[\w./\\-]{1,100})(?::-?\d{1,2}(?:\.\d{1,6})?(?![\w.]))?",
+    "embedding": r"(?<!\w)embedding:(?P<embedding_name>[\w./\\-]{1,100})",
     "wildcard": r"(?<!\w)__(?P<wildcard_name>(?!_)(?:[^\s_]|_(?!_)){1,100})__(?!\w)",
+    "file": r"(?<![\w@./\\+-])(?P<file_name>\w[\w.+/\\-]{0,100})\.(?:safetensors|ckpt|pth|gguf)(?![\w@]|\.\w)",
     "keyword": r"(?<!\w)(?:BREAK|AND|ADDCOMM|ADDBASE|ADDROW|ADDCOL)(?!\w)",
     "quantity": r"(?<=\{)\s{0,3}\d{1,2}(?:-\d{1,2})?(?:\$\$[^|{}$\n]{0,20})?\$\$",
     "factor": (
         r"(?<=[{|])\s{0,3}\d{1,3}(?:\.\d{1,3})?::|(?<=[^\W\d_\s.:@/])\+{1,6}(?![\w+@.])"
-        r"|(?<=[^\W\d_)\]\s])::-?\d{0,2}(?:\.\d{1,3})?(?![\w:.]|-\d)|(?<=\s)::-?\d{1,2}(?:\.\d{1,3})?(?![\w:.]|-\d)"
+        r"|(?<=[^\d\s:._/@+-])::-?\d{0,2}(?:\.\d{1,3})?(?![\w:.]|-\d)|(?<=\s)::-?\d{1,2}(?:\.\d{1,3})?(?![\w:.]|-\d)"
     ),
     "flag": (
         r"(?<![\w-])(?:--|\u2014)[a-z]{1,12}(?![\w-])"
-        rf"(?:[ =]{{1,3}}(?:[-+]?\d[\d.:/x]{{0,24}}(?![\w@:/-])|(?:{_FLAG_WORDS})(?!\w)))?"
+        rf"(?:[ =]{{1,3}}(?:[-+]?\d[\d.]{{0,20}}(?:[:/x]\d[\d.]{{0,6}})?(?![\w@/-])|(?:{_FLAG_WORDS})(?!\w)))?"
     ),
     "weight": rf":\s{{0,3}}[-+]?{_DECIMAL}\s{{0,3}}(?=[)\]])",
     "suffix": r"(?<=\))(?:[+-]{1,6}(?![\w@+-])|\d\.\d{1,3}(?![\w.@]))",
     "open": r"[(\[{]",
     "close": r"[)\]}]",
     "bar": r"\|",
-    "colon": r":",
+    "schedule": r":",
 }
 _LEXER = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _TOKENS.items()))
+_ADDRESS = re.compile(r"(?::[0-9A-Fa-f]{1,4}){2}\Z")
+"""The end of a MAC or IP address begins like a weight."""
+_ADDRESS_CHARACTERS = 10
+_OWNERS = {"quantity": "{", "factor": "{[", "bar": "{[", "schedule": "["}
+"""The brackets that these belong to."""
 _PARTNERS = {")": "(", "]": "[", "}": "{"}
 _NETWORKS = frozenset({"lora", "lyco", "locon", "loha", "hypernet", "embedding", "embed", "ti"})
 """Tags whose name ends at the first colon: behind it stand weights."""
@@ -138,7 +145,7 @@ class _Parser:
         match name:
             case "escape" | "keyword" | "flag":
                 self._add(Mark(start, end, MarkKind(name)))
-            case "tag" | "embedding" | "wildcard":
+            case "tag" | "embedding" | "wildcard" | "file":
                 self._add(Mark(start, end, MarkKind(name), name=_name_in(match, name)))
             case "open":
                 self._open[match[0]].append(self._add(Mark(start, end, MarkKind.OPEN)))
@@ -146,16 +153,10 @@ class _Parser:
                 self._close(match)
             case "suffix":
                 self._suffix(match)
-            case "weight":
+            case "weight" if not _ADDRESS.search(self._text, max(0, start - _ADDRESS_CHARACTERS), start):
                 self._own(Mark(start, end, MarkKind.WEIGHT), "(" if self._text[end] == ")" else "[")
-            case "quantity":
-                self._own(Mark(start, end, MarkKind.QUANTITY), "{")
-            case "factor":
-                self._own(Mark(start, end, MarkKind.FACTOR), "{[")
-            case "bar":
-                self._own(Mark(start, end, MarkKind.BAR), "{[")
-            case _:
-                self._own(Mark(start, end, MarkKind.SCHEDULE), "[")
+            case str() if name in _OWNERS:
+                self._own(Mark(start, end, MarkKind(name)), _OWNERS[name])
 
     def _add(self, mark: Mark) -> int:
         self._marks.append(mark)
@@ -178,7 +179,7 @@ class _Parser:
         own = self._settled(self._inner.pop(opened, []), match)
         for member in (opened, index, *own):
             self._marks[member] = replace(self._marks[member], group=group)
-        carries = any(self._marks[member].kind not in (MarkKind.BAR, MarkKind.FACTOR) for member in own)
+        carries = any(self._marks[member].kind is not MarkKind.BAR for member in own)
         self._groups.append(Group(self._marks[opened].start, match.end(), bracket, carries))
 
     def _settled(self, inner: list[int], closing: re.Match[str]) -> list[int]:

@@ -9,7 +9,7 @@ from filters.text.normalize import View
 from filters.text.prompt_syntax import Mark, MarkKind, parse
 
 _SYNTAX = re.compile(
-    r"[()\[\]{}<|\\]|__|::|--|\u2014|\w_\w|\+\+|\bBREAK\b|\bAND\b|ADD[BCR]|embedding:|(?i:sampler|schedule)"
+    r"[()\[\]{}<|\\]|__|::|--|\u2014|\w_\w|\+\+|\bBREAK\b|\bAND\b|ADD[BCR]|embedding:|\\.(?:safet|ckpt|pth|gguf)|(?i:sampler|schedule)"
 )
 # Possessive: a name is taken whole or not at all.
 _UNDERSCORED = re.compile(r"(?<![\w@./:\\-])[^\W\d_]++(?:_{1,2}[^\W\d_]++)++(?![\w@/-]|\.\w)")
@@ -37,8 +37,8 @@ def prose_view(text: str) -> View | None:
     """The text without weights, brackets, tags, flags and escapes; None where it would be the text itself.
 
     What grammar parts is joined: by nothing, or by a space where two words would run together. Names in tags,
-    embeddings and wildcards are split into words at `_`, `-`, digits and capitals (`jane_doe_v2`, `JaneDoe`) and stand
-    between commas; so are underscored words elsewhere (`jane_doe`), but not in addresses and handles.
+    embeddings, wildcards and files of weights are split into words at `_`, `-`, digits and capitals (`jane_doe_v2`,
+    `JaneDoe`) and stand between commas; so are underscored words elsewhere, but not in addresses and handles.
     """
     if _SYNTAX.search(text) is None:
         return None

@@ -30,7 +30,7 @@ def marks(text):
         ("<lora:x:0.8>", [(MarkKind.TAG, "<lora:x:0.8>")]),
         ("<embedding:x>", [(MarkKind.TAG, "<embedding:x>")]),
         ("<fromto[0.5]:a,b>", [(MarkKind.TAG, "<fromto[0.5]:a,b>")]),
-        ("embedding:x:1.2", [(MarkKind.EMBEDDING, "embedding:x:1.2")]),
+        ("embedding:x, y", [(MarkKind.EMBEDDING, "embedding:x")]),
         ("a BREAK b AND c", [(MarkKind.KEYWORD, "BREAK"), (MarkKind.KEYWORD, "AND")]),
         ("x --ar 3:2", [(MarkKind.FLAG, "--ar 3:2")]),
         ("x::2 y", [(MarkKind.FACTOR, "::2")]),
