@@ -22,96 +22,144 @@ PHONE_DIGITS = regex.compile(rf"\d(?:{PHONE_PUNCTUATION}{{0,4}}\d){{6}}")
 # The regex module, as Presidio uses it: its idea of a digit and of case is what counts.
 _RUN = regex.compile(r"\d+")
 _CLUSTER = regex.compile(r"\d(?:\D?\d)*", regex.DOTALL)
-_DIGIT = regex.compile(r"\d")
+_FEWEST_IN_A_CLUSTER = 6
+"""No gate asks for fewer digits in a cluster, but for those that ask for none."""
+_LONGEST = 20
+"""Runs of more digits than this are as good as this many: no gate asks for more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What gates ask of a text: the most digits in a row, and the most with at most one character between any two."""
+    """What gates ask of a text.
+
+    Attributes:
+        runs: how many digits stand in a row, all different lengths.
+        cluster: the most digits with at most one character between any two; no more than an upper bound where a text
+            has too few for any gate to ask.
+        word: the most characters without white space.
+    """
 
     text: str
-    run: int
+    runs: frozenset[int]
     cluster: int
+    word: int
 
     @classmethod
     def of(cls, text: str) -> "Features":
         """Measure a text."""
-        if _DIGIT.search(text) is None:
-            return cls(text, 0, 0)
-        clusters = _CLUSTER.findall(text)
-        run = max(len(digits) for cluster in clusters for digits in _RUN.findall(cluster))
-        return cls(text, run, max(len(_DIGIT.findall(cluster)) for cluster in clusters))
+        word = max(map(len, text.split()), default=0)
+        runs = list(map(len, _RUN.findall(text)))
+        if not runs:
+            return cls(text, _NONE, 0, word)
+        total = cluster = sum(runs)
+        if len(runs) > 1 and total >= _FEWEST_IN_A_CLUSTER:
+            cluster = max(sum(map(len, _RUN.findall(cluster))) for cluster in _CLUSTER.findall(text))
+        return cls(text, frozenset(min(run, _LONGEST) for run in runs), min(cluster, _LONGEST), word)
+
+
+_NONE: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Opens where a text has at least so many digits (see `Features`) and, if there is a hint, matches it."""
+    """What a recognizer needs.
 
-    run: int = 0
+    Attributes:
+        runs: sets of lengths; one of the sets must be among the lengths of the text's digit runs.
+        cluster: so many digits with at most one character between any two.
+        word: so many characters without white space.
+        marks: one of these characters.
+        hint: a match of this.
+    """
+
+    runs: tuple[frozenset[int], ...] = (_NONE,)
     cluster: int = 0
+    word: int = 0
+    marks: str = ""
     hint: regex.Pattern[str] | None = None
 
     def opens(self, features: Features) -> bool:
         """Whether the recognizer must be asked."""
-        return (
-            features.run >= self.run
-            and features.cluster >= self.cluster
-            and (self.hint is None or self.hint.search(features.text) is not None)
-        )
+        return self.opens_at(features.runs, features.cluster) and self.hints_at(features)
+
+    def opens_at(self, runs: frozenset[int], cluster: int) -> bool:
+        """Whether the digits of a text suffice."""
+        return cluster >= self.cluster and any(needed <= runs for needed in self.runs)
+
+    def hints_at(self, features: Features) -> bool:
+        """Whether a text has what is asked for beside digits."""
+        if features.word < self.word or (self.marks and not any(mark in features.text for mark in self.marks)):
+            return False
+        return self.hint is None or self.hint.search(features.text) is not None
 
 
-def _hint(pattern: str, *, run: int = 0) -> Gate:
-    return Gate(run=run, hint=regex.compile(pattern, regex.IGNORECASE))
+def _runs(*lengths: int | tuple[int, ...], cluster: int = 0) -> Gate:
+    """Digit runs of exactly one of these lengths, or of all lengths of a tuple: for patterns with borders."""
+    needed = tuple(frozenset((length,) if isinstance(length, int) else length) for length in lengths)
+    return Gate(runs=needed, cluster=cluster)
+
+
+def _from(shortest: int, longest: int = _LONGEST) -> tuple[int, ...]:
+    """Lengths of runs, for patterns that take any of them."""
+    return tuple(range(shortest, longest + 1))
+
+
+def _hint(pattern: str, *, runs: tuple[int, ...] = (), word: int = 0, marks: str = "") -> Gate:
+    needed = tuple(frozenset({length}) for length in runs) or (_NONE,)
+    return Gate(needed, word=word, marks=marks, hint=regex.compile(pattern, regex.IGNORECASE))
 
 
 GATES: Mapping[E, Gate] = {
     E.CREDIT_CARD: Gate(cluster=13),
-    E.CRYPTO: _hint(r"(?:bc1|[13])[^\W_]{25}", run=1),
-    E.DATE_TIME: _hint(r"\d[-/]\d|\d\.\d\d?\.|\d-[a-z]{3}|[a-z]{3}-\d", run=1),
-    E.EMAIL_ADDRESS: _hint(r"@\w"),
-    E.IBAN_CODE: Gate(run=2, hint=regex.compile(r"[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2}")),
-    E.IP_ADDRESS: _hint(r"\d\.\d+\.\d+\.\d|::|[0-9a-f]:[0-9a-f]{1,4}:"),
-    E.MAC_ADDRESS: _hint(r"[0-9a-f]{2}[:-][0-9a-f]{2}[:-]|[0-9a-f]{4}\.[0-9a-f]{4}\."),
-    E.PHONE_NUMBER: Gate(run=1, hint=PHONE_DIGITS),
-    E.URL: _hint(r"[a-z0-9.\-]\.[a-z]"),
-    E.AU_ABN: Gate(cluster=11),
-    E.AU_ACN: Gate(cluster=9),
-    E.AU_MEDICARE: Gate(cluster=10),
-    E.AU_TFN: Gate(cluster=9),
-    E.CA_SIN: Gate(cluster=9),
-    E.DE_HEALTH_INSURANCE: Gate(run=9),
-    E.DE_ID_CARD: _hint(r"\b[a-z][a-z0-9]{7}[0-9]\b|\bt\d{8}\b", run=1),
-    E.DE_PASSPORT: _hint(r"\b[a-z][a-z0-9]{7}[0-9]\b", run=1),
-    E.DE_SOCIAL_SECURITY: Gate(run=8),
-    E.DE_TAX_ID: Gate(run=11),
-    E.ES_NIE: Gate(run=7),
-    E.ES_NIF: Gate(run=7),
-    E.ES_PASSPORT: Gate(run=6),
-    E.FI_PERSONAL_IDENTITY_CODE: Gate(run=6),
-    E.IN_AADHAAR: Gate(cluster=12),
-    E.IN_PAN: Gate(run=4),
-    E.IN_PASSPORT: Gate(cluster=7),
-    E.IN_VEHICLE_REGISTRATION: _hint(r"\d{4}|(?:CD|CC|UN)[1-9]", run=2),
-    E.IN_VOTER: Gate(run=7),
-    E.IT_DRIVER_LICENSE: _hint(r"\d{7}|U1", run=1),
-    E.IT_FISCAL_CODE: _hint(r"[^\W_]{16}"),
-    E.IT_IDENTITY_CARD: Gate(run=5),
-    E.IT_PASSPORT: Gate(run=7),
+    E.CRYPTO: _hint(r"(?:bc1|[13])[^\W_]{25}", runs=_from(1), word=26),
+    E.DATE_TIME: _hint(r"\d[-/]\d|\d\.\d\d?\.|\d-[a-z]{3}|[a-z]{3}-\d", runs=(1, 2, 4), marks="-/."),
+    E.EMAIL_ADDRESS: _hint(r"@\w", marks="@"),
+    E.IBAN_CODE: Gate(
+        tuple(frozenset({run}) for run in _from(2)), 0, 0, "", regex.compile(r"[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2}")
+    ),
+    E.IP_ADDRESS: _hint(r"\d\.\d+\.\d+\.\d|::|[0-9a-f]:[0-9a-f]{1,4}:", marks=".:"),
+    E.MAC_ADDRESS: _hint(
+        r"[0-9a-f]{2}([:-])[0-9a-f]{2}\1[0-9a-f]{2}\1|[0-9a-f]{4}\.[0-9a-f]{4}\.", word=14, marks=":-."
+    ),
+    E.PHONE_NUMBER: _hint(PHONE_DIGITS.pattern, runs=_from(1)),
+    E.URL: _hint(r"[a-z0-9.\-]\.[a-z]", marks="."),
+    E.AU_ABN: _runs(11, (2, 3), cluster=11),
+    E.AU_ACN: _runs(9, 3, cluster=9),
+    E.AU_MEDICARE: _runs(10, (4, 5, 1), cluster=10),
+    E.AU_TFN: _runs(9, 3, cluster=9),
+    E.CA_SIN: _runs(9, 3, cluster=9),
+    E.DE_HEALTH_INSURANCE: _runs(9),
+    E.DE_ID_CARD: _hint(r"\b[a-z][a-z0-9]{7}[0-9]\b|\bt\d{8}\b", runs=_from(1, 8), word=9),
+    E.DE_PASSPORT: _hint(r"\b[a-z][a-z0-9]{7}[0-9]\b", runs=_from(1, 8), word=9),
+    E.DE_SOCIAL_SECURITY: _runs((8, 3)),
+    E.DE_TAX_ID: _runs(11),
+    E.ES_NIE: _runs(7, 8),
+    E.ES_NIF: _runs(7, 8),
+    E.ES_PASSPORT: _runs(6),
+    E.FI_PERSONAL_IDENTITY_CODE: _runs(*_from(6)),
+    E.IN_AADHAAR: _runs(12, 4, cluster=12),
+    E.IN_PAN: _runs(4),
+    E.IN_PASSPORT: _runs(7, (2, 5)),
+    E.IN_VEHICLE_REGISTRATION: _hint(r"\d{4}|(?:CD|CC|UN)[1-9]", runs=(2, 3, 4, 5, 6)),
+    E.IN_VOTER: _runs(7),
+    E.IT_DRIVER_LICENSE: _hint(r"\d{7}|U1", runs=_from(1, 8)),
+    E.IT_FISCAL_CODE: _hint(r"[^\W_]{16}", word=16),
+    E.IT_IDENTITY_CARD: _runs(5, 7),
+    E.IT_PASSPORT: _runs(7),
     E.IT_VAT_CODE: Gate(cluster=11),
-    E.KR_RRN: Gate(cluster=13),
-    E.MEDICAL_LICENSE: Gate(run=7),
-    E.PL_PESEL: Gate(run=11),
-    E.SG_NRIC_FIN: Gate(run=7),
-    E.TH_TNIN: Gate(run=13),
-    E.UK_DRIVING_LICENCE: Gate(run=6),
-    E.UK_NHS: Gate(cluster=10),
-    E.UK_NINO: Gate(cluster=6),
-    E.UK_PASSPORT: Gate(run=7),
-    E.US_BANK_NUMBER: Gate(run=8),
-    # Shorter ones (`v1`, `D850`) are never plausible: see filters/text/plausibility.py.
+    E.KR_RRN: _runs(13, (6, 7), cluster=13),
+    E.MEDICAL_LICENSE: _runs(*_from(7)),
+    E.PL_PESEL: _runs(*_from(11)),
+    E.SG_NRIC_FIN: _runs(7),
+    E.TH_TNIN: _runs(13),
+    E.UK_DRIVING_LICENCE: _runs(*_from(6, 14)),
+    E.UK_NHS: _runs(10, (3, 4), (3, 7), (6, 4), cluster=10),
+    E.UK_NINO: _runs(6, 2, cluster=6),
+    E.UK_PASSPORT: _runs(7),
+    E.US_BANK_NUMBER: _runs(*_from(8, 17)),
     # One of Presidio's alternatives has a bracket too many and asks for `]]` itself.
-    E.US_DRIVER_LICENSE: _hint(r"\d{4}|\]\]", run=1),
-    E.US_ITIN: Gate(cluster=9),
-    E.US_PASSPORT: Gate(run=8),
-    E.US_SSN: Gate(cluster=9),
+    E.US_DRIVER_LICENSE: _hint(r"\d{4}|\]\]", runs=_from(1, 18)),
+    E.US_ITIN: _runs(9, (2, 3, 4), (5, 4), (3, 6), cluster=9),
+    E.US_PASSPORT: _runs(8, 9),
+    E.US_SSN: _runs(9, (5, 4), (3, 6), (2, 3, 4), cluster=9),
 }
