@@ -16,12 +16,11 @@ import phonenumbers
 from phonenumbers.phonenumbermatcher import (
     _INNER_MATCHES,
     _PATTERN,
-    _SECOND_NUMBER_START_PATTERN,
     _SLASH_SEPARATED_DATES,
     _TIME_STAMPS,
     _TIME_STAMPS_SUFFIX,
-    _UNWANTED_END_CHAR_PATTERN,
 )
+from phonenumbers.phonenumberutil import _SECOND_NUMBER_START_PATTERN, _UNWANTED_END_CHAR_PATTERN
 
 FEWEST_DIGITS = 7
 _MOST_DIGITS = 20
@@ -83,11 +82,11 @@ class Region:
 
 def _national(metadata: phonenumbers.PhoneMetadata) -> re.Pattern[str]:
     """Digits in national notation: calling code and national prefix as may be, then a number of a known kind."""
-    calling_code = metadata.country_code
+    calling_code = metadata.country_code or 0
     territories = phonenumbers.region_codes_for_country_code(calling_code)
     known = [phonenumbers.PhoneMetadata.metadata_for_region(territory) for territory in territories]
     forms = []
-    for territory in known:
+    for territory in filter(None, known):
         kinds = [getattr(territory, kind) for kind in _KINDS] if len(known) <= _FEW else []
         forms += [kind.national_number_pattern for kind in kinds or [territory.general_desc] if kind is not None]
     numbers = "|".join(dict.fromkeys(filter(None, forms)))
@@ -97,7 +96,7 @@ def _national(metadata: phonenumbers.PhoneMetadata) -> re.Pattern[str]:
     return re.compile(rf"(?:{calling_code})?(?:{prefix}){{0,2}}(?:{numbers})\Z", re.ASCII)
 
 
-class _Judge(phonenumbers.PhoneNumberMatcher):  # type: ignore[misc]  untyped
+class _Judge(phonenumbers.PhoneNumberMatcher):
     """libphonenumber's decision on one piece of a text."""
 
     def accepts(self, piece: _Piece) -> bool:

@@ -81,7 +81,7 @@ class LongLicenceRecognizer(presidio.UsLicenseRecognizer):
 class LongPhoneRecognizer(presidio.PhoneRecognizer):
     """Presidio's, but for numbers of up to six digits: they are valid in some plans, and every other number is one."""
 
-    def analyze(self, text: str, entities: list[str], nlp_artifacts: object = None) -> list[RecognizerResult]:
+    def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[RecognizerResult]:  # noqa: ANN401
         """See `EntityRecognizer.analyze`."""
         found = super().analyze(text, entities, nlp_artifacts)
         return [result for result in found if PHONE_DIGITS.search(text, result.start, result.end)]
@@ -149,7 +149,7 @@ class PhoneScanner:
 
     entity_type = EntityType.PHONE_NUMBER
 
-    def __init__(self, recognizer: presidio.PhoneRecognizer) -> None:
+    def __init__(self, recognizer: Any) -> None:  # noqa: ANN401  as above
         self.name: str = recognizer.name
         self.context: Sequence[str] = tuple(recognizer.context)
         self._regions = tuple(Region(code) for code in recognizer.supported_regions)

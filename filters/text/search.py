@@ -44,6 +44,7 @@ class PatternSearch:
         every = [Gated(r, gates[r.entity_type], ContextWords(r.context)) for r in recognizers]
         self._context = {gated.entity_type: gated.context for gated in every}
         self._every = tuple(every)
+        self.entities = frozenset(gated.entity_type for gated in every)
         self._by_digits = lru_cache(_DIFFERENT_DIGITS)(self._opened_by)
 
     def find(self, text: str, deadline: float) -> list[Candidate]:

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from functools import cache
+from itertools import cycle
 from re import _constants as sre
 from re import _parser
 from typing import Any
@@ -42,23 +43,47 @@ _KNOWN = {
     ),
     "CREDIT_CARD": ("4111 1111 1111 1111", "378282246310005", "5555-5555-5555-4444", "30569309025904"),
     "PHONE_NUMBER": (
-        *("415-555-2671", "+44 20 7946 0958", "(030) 901820", "4155552671", "+1 (212) 555-0147 ext. 12", "020 7946 0958"),
+        *(
+            "415-555-2671",
+            "+44 20 7946 0958",
+            "(030) 901820",
+            "4155552671",
+            "+1 (212) 555-0147 ext. 12",
+            "020 7946 0958",
+        ),
         *("01 42 68 53 00", "91 123 45 67", "02 6270 4000", "+5511987654321", "98765 43210", "1-800-555-0199x1234"),
-        *("651-234-2345/332-445-1234", "(650) 223 3345 (754) 223 3321", "+49 30 901820", "0049 30 901820", "03-6123456"),
+        *(
+            "651-234-2345/332-445-1234",
+            "(650) 223 3345 (754) 223 3321",
+            "+49 30 901820",
+            "0049 30 901820",
+            "03-6123456",
+        ),
         *("12/30/2011 415-555-2671", "2012-01-02 08:00", "211-227 (2003)", "+999 123 4567", "011 44 20 7946 0958"),
     ),
     "FI_PERSONAL_IDENTITY_CODE": ("131052-308T", "010594Y9032", "131052-308t"),
     "ES_NIE": ("Z8078221M", "X0523821F", "y8063915-z"),
     "EMAIL_ADDRESS": ("jane.doe@example.com", "a_b+c@mail.example.co.uk", "me@nowhere.invalid", "x@münchen.de"),
 }
-_SUBJECTS = "a red brick house|portrait of a sailor|misty forest at dawn|two cats on a sofa|street in Lisbon".split("|")
-_ARTISTS = "Rembrandt|J. M. W. Turner|Hilma af Klint|Katsushika Hokusai|Frida Kahlo|A.B. Smith|C215|Ai.Weiwei".split("|")
+_SUBJECTS = (
+    *("a red brick house", "portrait of a sailor", "misty forest at dawn", "two cats on a sofa"),
+    *("street in Lisbon",),
+)
+_ARTISTS = (
+    *("Rembrandt", "J. M. W. Turner", "Hilma af Klint", "Katsushika Hokusai", "Frida Kahlo", "A.B. Smith"),
+    *("C215", "Ai.Weiwei"),
+)
 _FLAVOURS = (
-    "highly detailed|8k|trending on artstation.com|1920s|f/1.8|35mm film|unreal engine 5|art nouveau|16:9|50mm lens|"
-    "--ar 16:9 --seed 1234567890|Steps: 30, CFG scale: 7.5, Seed: 987654321|(masterpiece:1.3)|<lora:jane_doe_v2:0.8>|"
-    "512x768|iso 400|#ff8800|v1-5-pruned.safetensors|model hash: 7f6146b8a9|BREAK|::2|rtx 3080|D850|24-70mm|1/250s"
-).split("|")
-_CONTEXT = "my|call|phone|be|is|passport number|the number of her passport is|ssn|bank account|<EMAIL_ADDRESS> card|visa".split("|")
+    *("highly detailed", "8k", "trending on artstation.com", "1920s", "f/1.8", "35mm film"),
+    *("unreal engine 5", "art nouveau", "16:9", "50mm lens", "--ar 16:9 --seed 1234567890"),
+    *("Steps: 30, CFG scale: 7.5, Seed: 987654321", "(masterpiece:1.3)", "<lora:jane_doe_v2:0.8>"),
+    *("512x768", "iso 400", "#ff8800", "v1-5-pruned.safetensors", "model hash: 7f6146b8a9", "BREAK", "::2"),
+    *("rtx 3080", "D850", "24-70mm", "1/250s"),
+)
+_CONTEXT = (
+    *("my", "call", "phone", "be", "is", "passport number", "the number of her passport is", "ssn"),
+    *("bank account", "<EMAIL_ADDRESS> card", "visa"),
+)
 _SOUP = "0123456789012345678901234567890123456789 -./:()@+_xAaBbT\n\u00a0\u2010\u200b５٣Ⅷſẞé中\U0001d7d8#[]{}&=,"
 _GLUE = (" ", " ", ", ", ": ", "\n", "", "-", "(", ")", ". ", "/")
 
@@ -74,26 +99,26 @@ def _sampled(parsed: Any, rng: random.Random, groups: dict[int, str]) -> str:
 
 
 def _one(operator: Any, value: Any, rng: random.Random, groups: dict[int, str]) -> str:
-    if operator is sre.LITERAL:
-        character = chr(value)
-        return character.lower() if rng.random() < 0.1 else character
-    if operator is sre.NOT_LITERAL or operator is sre.ANY:
-        return rng.choice(_ANY)
-    if operator is sre.IN:
-        return _member(value, rng)
-    if operator is sre.BRANCH:
-        return _sampled(rng.choice(value[1]), rng, groups)
-    if operator is sre.SUBPATTERN:
-        group, _, _, inner = value
-        groups[group] = _sampled(inner, rng, groups)
-        return groups[group]
-    if operator in (sre.MAX_REPEAT, sre.MIN_REPEAT):
-        least, most, inner = value
-        count = rng.randint(least, max(least, min(most, least + _MORE)))
-        return "".join(_sampled(inner, rng, groups) for _ in range(count))
-    if operator is sre.GROUPREF:
-        return groups.get(value, "")
-    return ""  # borders, look-around
+    match operator:
+        case sre.LITERAL:
+            text = chr(value).lower() if rng.random() < 0.1 else chr(value)
+        case sre.NOT_LITERAL | sre.ANY:
+            text = rng.choice(_ANY)
+        case sre.IN:
+            text = _member(value, rng)
+        case sre.BRANCH:
+            text = _sampled(rng.choice(value[1]), rng, groups)
+        case sre.SUBPATTERN:
+            text = groups[value[0]] = _sampled(value[3], rng, groups)
+        case sre.MAX_REPEAT | sre.MIN_REPEAT:
+            least, most, inner = value
+            count = rng.randint(least, max(least, min(most, least + _MORE)))
+            text = "".join(_sampled(inner, rng, groups) for _ in range(count))
+        case sre.GROUPREF:
+            text = groups.get(value, "")
+        case _:  # borders, look-around
+            text = ""
+    return text
 
 
 def _member(members: Any, rng: random.Random) -> str:
@@ -128,10 +153,15 @@ def _pieces(recognizer: Any, rng: random.Random) -> tuple[tuple[str, ...], tuple
 
 
 def pattern_texts(count: int, seed: int = 5) -> list[str]:
-    """`count` texts: a third prompts, most of the rest with private pieces, one in six a soup."""
+    """`count` different texts: a third prompts, most of the rest with private pieces, one in six a soup."""
     rng = random.Random(seed)  # noqa: S311  as above
     kinds: list[Callable[[random.Random], str]] = [_prompt, _prompt, _private, _private, _private, _soup]
-    return [kinds[index % len(kinds)](rng) for index in range(count)]
+    texts: dict[str, None] = {}
+    for kind in cycle(kinds):
+        if len(texts) == count:
+            break
+        texts[kind(rng)] = None
+    return list(texts)
 
 
 def _prompt(rng: random.Random) -> str:

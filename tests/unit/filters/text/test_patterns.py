@@ -11,7 +11,7 @@ from filters.decide import decide
 from filters.errors import DetectorTimeout
 from filters.findings import EntityType
 from filters.records import ContentKind, PromptContent
-from filters.text.context import ContextWords
+from filters.text.context import ContextWords, Words
 from filters.text.gate import GATES
 from filters.text.patterns import PatternDetector
 from tests.support.prompts import default_policy, detector, findings, reference
@@ -121,4 +121,4 @@ def test_scripts_without_spaces_have_context_too():
 
 def test_a_recognizer_without_context_words_lifts_nothing():
     (found,) = [f for f in findings("card 4111 1111 1111 1111") if f.entity_type is EntityType.CREDIT_CARD]
-    assert ContextWords([]).enhance("card 4111", found) is found
+    assert ContextWords([]).enhance(Words("card 4111"), found) is found
