@@ -7,7 +7,7 @@ misses of them, and soups of digits, punctuation and letters of any script.
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import cycle
 from re import _constants as sre
@@ -155,7 +155,15 @@ def _pieces(recognizer: Any, rng: random.Random) -> tuple[tuple[str, ...], tuple
 def pattern_texts(count: int, seed: int = 5) -> list[str]:
     """`count` different texts: a third prompts, most of the rest with private pieces, one in six a soup."""
     rng = random.Random(seed)  # noqa: S311  as above
-    kinds: list[Callable[[random.Random], str]] = [_prompt, _prompt, _private, _private, _private, _soup]
+    return _different([_prompt, _prompt, _private, _private, _private, _soup], count, rng)
+
+
+def private_texts(count: int, seed: int = 9) -> list[str]:
+    """`count` different texts, each with private pieces or near misses of them."""
+    return _different([_private], count, random.Random(seed))  # noqa: S311  as above
+
+
+def _different(kinds: Sequence[Callable[[random.Random], str]], count: int, rng: random.Random) -> list[str]:
     texts: dict[str, None] = {}
     for kind in cycle(kinds):
         if len(texts) == count:
