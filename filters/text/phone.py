@@ -9,7 +9,8 @@ tests of identity, never silently.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+import string
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import phonenumbers
@@ -37,6 +38,10 @@ _FEW = 4
 """A calling code of more territories than this (+1) is judged by its general form alone."""
 _SUFFIX_RULES = frozenset({None, r"\1", r"\2"})
 """Ways to strip a national prefix that leave the end of the digits as it is."""
+
+# The matcher's own rule for ASCII; it looks at the rest itself.
+_REFUSED_BESIDE = frozenset("%$" + string.ascii_letters)
+_LEADING = frozenset("([+")
 
 _Span = tuple[int, int]
 
@@ -79,6 +84,36 @@ class Region:
             return True
         return self._national.match(piece.digits) is not None or self._abroad.match(piece.digits) is not None
 
+    @property
+    def digits(self) -> str:
+        """A pattern that matches at the start of all digits that the region has to be asked about."""
+        return "" if self._national is None else f"{self._national.pattern}|{self._abroad.pattern}"
+
+
+class Regions:
+    """Regions in the order in which they are asked.
+
+    Args:
+        codes: as in ISO 3166.
+
+    Raises:
+        ValueError: libphonenumber does not know one of them.
+    """
+
+    def __init__(self, codes: Iterable[str]) -> None:
+        self.all = tuple(map(Region, codes))
+        self._any = re.compile("|".join(region.digits for region in self.all), re.ASCII)
+
+    def may_take(self, piece: _Piece, text: str) -> bool:
+        """Whether any region has to be asked about a piece of this text."""
+        if piece.digits is None:
+            return bool(piece.text)
+        before = text[piece.offset - 1] if piece.offset and piece.text[0] not in _LEADING else " "
+        after = text[piece.end : piece.end + 1]
+        if before in _REFUSED_BESIDE or after in _REFUSED_BESIDE:
+            return False
+        return piece.has_plus or self._any.match(piece.digits) is not None
+
 
 def _national(metadata: phonenumbers.PhoneMetadata) -> re.Pattern[str]:
     """Digits in national notation: calling code and national prefix as may be, then a number of a known kind."""
@@ -107,7 +142,7 @@ class _Judge(phonenumbers.PhoneNumberMatcher):
 class _Search:
     """One pass over one text."""
 
-    def __init__(self, text: str, regions: Sequence[Region], leniency: int, check: Callable[[], object]) -> None:
+    def __init__(self, text: str, regions: Regions, leniency: int, check: Callable[[], object]) -> None:
         self._text = text
         self._check = check
         self._regions = regions
@@ -117,7 +152,7 @@ class _Search:
 
     def spans(self) -> Iterator[_Span]:
         """What any region accepts; within a span that one accepts whole, others are not asked."""
-        waiting: dict[int, Sequence[Region]] = {0: self._regions}
+        waiting: dict[int, Sequence[Region]] = {0: self._regions.all}
         while waiting:
             index = min(waiting)
             regions = waiting.pop(index)
@@ -140,10 +175,10 @@ class _Search:
             yield None, regions
             return
         # No number goes beyond a plain piece, and what lies inside an accepted one is a repetition.
-        if plain and any(self._accepts(region, whole) for region in regions):
+        if plain and self._may_take(whole) and any(self._accepts(region, whole) for region in regions):
             yield (whole.offset, whole.end), regions
             return
-        pieces = [*([] if plain else [whole]), *_inner(whole)]
+        pieces = list(filter(self._may_take, _inner(whole) if plain else [whole, *_inner(whole)]))
         refusing = []
         for region in regions:
             taken = next((piece for piece in pieces if self._accepts(region, piece)), None)
@@ -153,6 +188,9 @@ class _Search:
                 yield (taken.offset, taken.end), [region]
         if refusing:
             yield None, refusing
+
+    def _may_take(self, piece: _Piece) -> bool:
+        return self._regions.may_take(piece, self._text)
 
     def _is_date(self, whole: _Piece) -> bool:
         if _SLASH_SEPARATED_DATES.search(whole.text):
@@ -201,9 +239,7 @@ def _trimmed(pattern: re.Pattern[str], text: str) -> str:
     return text[: match.start()] if match else text
 
 
-def phone_spans(
-    text: str, regions: Sequence[Region], leniency: int, check: Callable[[], object]
-) -> list[tuple[int, int]]:
+def phone_spans(text: str, regions: Regions, leniency: int, check: Callable[[], object]) -> list[tuple[int, int]]:
     """Spans `[start, end)` of the telephone numbers of any region, in order, none inside another.
 
     Args:

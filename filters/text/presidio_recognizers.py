@@ -22,7 +22,7 @@ from presidio_analyzer import predefined_recognizers as presidio
 from filters.findings import EntityType
 from filters.text.candidate import Candidate
 from filters.text.gate import PHONE_DIGITS
-from filters.text.phone import Region, phone_spans
+from filters.text.phone import Regions, phone_spans
 from filters.text.recognizer import Recognizer
 
 # Numbers written with a country code are found whatever the region; regions matter for national notation. Canada shares
@@ -152,7 +152,7 @@ class PhoneScanner:
     def __init__(self, recognizer: Any) -> None:  # noqa: ANN401  as above
         self.name: str = recognizer.name
         self.context: Sequence[str] = tuple(recognizer.context)
-        self._regions = tuple(Region(code) for code in recognizer.supported_regions)
+        self._regions = Regions(recognizer.supported_regions)
         self._leniency: int = recognizer.leniency
         self._score: float = recognizer.SCORE
 
@@ -164,7 +164,7 @@ class PhoneScanner:
 
     def describe(self) -> str:
         """See `Recognizer.describe`."""
-        regions = [region.code for region in self._regions]
+        regions = [region.code for region in self._regions.all]
         return "\n".join([self.name, *regions, str(self._leniency), str(self._score), *self.context])
 
 

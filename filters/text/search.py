@@ -57,11 +57,11 @@ class PatternSearch:
 
     def opened(self, features: Features) -> list[Gated]:
         """The recognizers that could match a text."""
-        by_digits = self._by_digits(features.runs, features.cluster)
+        by_digits = self._by_digits(features.runs, features.glued, features.cluster)
         return [gated for gated in by_digits if gated.gate.hints_at(features)]
 
-    def _opened_by(self, runs: frozenset[int], cluster: int) -> tuple[Gated, ...]:
-        return tuple(gated for gated in self._every if gated.gate.opens_at(runs, cluster))
+    def _opened_by(self, runs: frozenset[int], glued: frozenset[int], cluster: int) -> tuple[Gated, ...]:
+        return tuple(gated for gated in self._every if gated.gate.opens_at(runs, glued, cluster))
 
     def run(self, text: str, opened: Sequence[Gated], words: Words, deadline: float) -> list[Candidate]:
         """What these recognizers find, supported by these words. See `find`."""
