@@ -6,7 +6,7 @@ own patterns).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import regex
 
@@ -38,6 +38,7 @@ class Features:
     Attributes:
         runs: how many digits stand in a row, all different lengths.
         glued: lengths of runs that follow a letter directly; empty where none is long enough for any gate to ask.
+        digits: how many there are in all.
         cluster: the most digits with at most one character between any two; no more than an upper bound where a text
             has too few for any gate to ask.
         word: the most characters without white space.
@@ -46,6 +47,7 @@ class Features:
     text: str
     runs: frozenset[int]
     glued: frozenset[int]
+    digits: int
     cluster: int
     word: int
 
@@ -55,12 +57,12 @@ class Features:
         word = max(map(len, text.split()), default=0)
         runs = list(map(len, _RUN.findall(text)))
         if not runs:
-            return cls(text, _NONE, _NONE, 0, word)
+            return cls(text, _NONE, _NONE, 0, 0, word)
         total = cluster = sum(runs)
         if len(runs) > 1 and total >= _FEWEST_IN_A_CLUSTER:
             cluster = max(sum(map(len, _RUN.findall(cluster))) for cluster in _CLUSTER.findall(text))
         glued = _lengths(map(len, _GLUED.findall(text))) if total >= _FEWEST_GLUED else _NONE
-        return cls(text, _lengths(runs), glued, min(cluster, _LONGEST), word)
+        return cls(text, _lengths(runs), glued, total, min(cluster, _LONGEST), word)
 
 
 def _lengths(runs: Iterable[int]) -> frozenset[int]:
@@ -78,6 +80,7 @@ class Gate:
         runs: sets of lengths; one of the sets must be among the lengths of the text's digit runs.
         glued: lengths of which one must be that of a run directly behind a letter; empty where none must be.
         cluster: so many digits with at most one character between any two.
+        digits: so many in all.
         word: so many characters without white space.
         marks: one of these characters.
         hint: a match of this.
@@ -86,6 +89,7 @@ class Gate:
     runs: tuple[frozenset[int], ...] = (_NONE,)
     glued: frozenset[int] = _NONE
     cluster: int = 0
+    digits: int = 0
     word: int = 0
     marks: str = ""
     hint: regex.Pattern[str] | None = None
@@ -102,7 +106,9 @@ class Gate:
 
     def hints_at(self, features: Features) -> bool:
         """Whether a text has what is asked for beside digits."""
-        if features.word < self.word or (self.marks and not any(mark in features.text for mark in self.marks)):
+        if features.digits < self.digits or features.word < self.word:
+            return False
+        if self.marks and not any(mark in features.text for mark in self.marks):
             return False
         return self.hint is None or self.hint.search(features.text) is not None
 
@@ -184,3 +190,16 @@ GATES: Mapping[E, Gate] = {
     E.US_PASSPORT: _runs(8, 9),
     E.US_SSN: _runs(9, (5, 4), (3, 6), (2, 3, 4), cluster=9),
 }
+"""For Presidio's recognizers."""
+
+OWN_GATES: Mapping[E, Gate] = {
+    E.PHONE_NUMBER: Gate(digits=6, hint=regex.compile(r"\d(?:[ ()./\u00a0-]{0,3}\d){5}")),
+    E.CREDIT_CARD: Gate(digits=12),
+    E.IBAN_CODE: Gate(digits=6, hint=regex.compile(r"[a-z]{2} ?\d{2}(?:\s?[^\s\w]?\s?[a-z0-9]){11}", regex.IGNORECASE)),
+    E.US_SSN: replace(_runs((2, 3, 4)), digits=9),
+    E.EMAIL_ADDRESS: _hint(r"@[\w\[]", marks="@"),
+    E.URL: _hint(r"://|www\.", marks=".:"),
+    E.US_DRIVER_LICENSE: Gate(digits=4, hint=regex.compile(r"licen|\d{2}-\d{2}|\d{3}[- ]\d{3}", regex.IGNORECASE)),
+    E.UK_DRIVING_LICENCE: _hint(r"[a-z9]{5}[ -]?\d{6}[ -]?[a-z9]{2}", runs=_from(6, 14)),
+}
+"""For the recognizers of this project (`filters.text.own_recognizers`)."""

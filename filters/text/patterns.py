@@ -9,8 +9,10 @@ from filters.findings import EntityType, TextFinding
 from filters.records import PromptContent
 from filters.text.candidate import Candidate, without_contained
 from filters.text.context import Words
-from filters.text.gate import GATES, Features, Gate
+from filters.text.gate import GATES, OWN_GATES, Features, Gate
 from filters.text.normalize import view_of
+from filters.text.overlap import without_outdone
+from filters.text.own_recognizers import own
 from filters.text.plausibility import judged
 from filters.text.prompt_syntax import (
     GRAMMAR,
@@ -42,10 +44,11 @@ class PatternDetector:
         from filters.text import presidio_recognizers as presidio  # noqa: PLC0415  seconds of imports: only for who builds one
 
         recognizers = [presidio.scanner(recognizer) for recognizer in presidio.predefined()]
-        self.digest = presidio.digest(recognizers, GRAMMAR)
-        self.entities = frozenset(recognizer.entity_type for recognizer in recognizers)
-        gates = GATES if gated else dict.fromkeys(GATES, Gate())
-        self.patterns = PatternSearch(recognizers, gates)
+        others = own()
+        self.digest = presidio.digest([*recognizers, *others], GRAMMAR)
+        self.entities = frozenset(recognizer.entity_type for recognizer in [*recognizers, *others])
+        self.patterns = PatternSearch(recognizers, GATES if gated else dict.fromkeys(GATES, Gate()))
+        self._own = PatternSearch(others, OWN_GATES if gated else dict.fromkeys(OWN_GATES, Gate()))
         self._gated = gated
         self._budget = budget
 
@@ -77,7 +80,7 @@ class PatternDetector:
 
     def _search(self, text: str, deadline: float) -> list[Candidate]:
         features = Features.of(text)
-        opened = self.patterns.opened(features)
+        opened = self._opened(features)
         tokens: list[TechnicalToken] | None = None
         if self._gated and any(map(_reads_labels, opened)):
             tokens = technical_tokens(text)
@@ -88,14 +91,18 @@ class PatternDetector:
         if not found:
             return []
         supported = [self.patterns.context_of(each.entity_type).enhance_by_phrase(text, each) for each in found]
-        return without_contained(judged(text, supported, technical_tokens(text) if tokens is None else tokens))
+        believed = judged(text, supported, technical_tokens(text) if tokens is None else tokens)
+        return without_outdone(without_contained(believed))
+
+    def _opened(self, features: Features) -> list[Gated]:
+        return self.patterns.opened(features) + self._own.opened(features)
 
     def _still_opened(self, opened: list[Gated], text: str, tokens: list[TechnicalToken]) -> list[Gated]:
         """Those that something outside of labelled numbers could match."""
         rest = without_labelled_numbers(text, tokens)
         if rest is text:
             return opened
-        still = {gated.entity_type for gated in self.patterns.opened(Features.of(rest))}
+        still = {gated.entity_type for gated in self._opened(Features.of(rest))}
         return [gated for gated in opened if gated.entity_type in still or not _reads_labels(gated)]
 
 

@@ -7,7 +7,6 @@ was not searched is not released.
 """
 
 import hashlib
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -21,6 +20,7 @@ from presidio_analyzer import predefined_recognizers as presidio
 
 from filters.findings import EntityType
 from filters.text.candidate import Candidate
+from filters.text.deadline import remaining
 from filters.text.gate import PHONE_DIGITS
 from filters.text.phone import Regions, phone_spans
 from filters.text.recognizer import Recognizer
@@ -31,18 +31,6 @@ PHONE_REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "IN", "AU", "BR", "IL")
 PHONE_LENIENCY = phonenumbers.Leniency.VALID
 FEWEST_LICENCE_CHARACTERS = 6
 LIBRARIES = ("presidio-analyzer", "phonenumbers", "tldextract", "regex")
-
-
-def remaining(deadline: float) -> float:
-    """Seconds until `deadline`.
-
-    Raises:
-        TimeoutError: none are left.
-    """
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("the time budget for patterns is spent")
-    return left
 
 
 class OfflineEmailRecognizer(presidio.EmailRecognizer):

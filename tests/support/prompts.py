@@ -1,4 +1,4 @@
-"""Detectors over Presidio's patterns, built once a process, and its own engine as the reference for them."""
+"""Detectors over patterns, built once a process."""
 
 from functools import cache
 from pathlib import Path
@@ -9,11 +9,7 @@ from filters.decide import Hit, decide
 from filters.findings import TextFinding
 from filters.policy import FilterPolicy
 from filters.records import ContentKind, PromptContent
-from filters.text.candidate import Candidate, without_contained
 from filters.text.patterns import PatternDetector
-from filters.text.plausibility import judged
-from filters.text.prompt_syntax import technical_tokens
-from tests.support.engines import analyzed, spacy_engine
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,9 +40,3 @@ def findings(text: str, by: PatternDetector | None = None) -> list[TextFinding]:
 def hits(text: str, policy: FilterPolicy | None = None) -> tuple[Hit, ...]:
     """What a policy asks for in one prompt."""
     return decide(findings(text), policy or default_policy(), ContentKind.PROMPT).hits
-
-
-def reference(text: str) -> list[Candidate]:
-    """What AnalyzerEngine finds in a text, judged by the rules of this project."""
-    found = analyzed(text, spacy_engine())
-    return without_contained(judged(text, found, technical_tokens(text)))
