@@ -156,7 +156,7 @@ class _Search:
         while waiting:
             index = min(waiting)
             regions = waiting.pop(index)
-            match = _PATTERN.search(self._text, index)
+            match = self._next(index)
             if match is None:
                 continue
             self._check()
@@ -166,6 +166,14 @@ class _Search:
                     yield span
                 end = whole.end if span is None else span[1]
                 waiting[end] = [*waiting.get(end, ()), *agreeing]
+
+    def _next(self, index: int) -> re.Match[str] | None:
+        """What could be a number from here on, plain pieces left out that are too short to hold one."""
+        while match := _PATTERN.search(self._text, index):
+            if match.end() - match.start() >= FEWEST_DIGITS or not _PLAIN.fullmatch(match.group()):
+                return match
+            index = match.end()
+        return None
 
     def _judged(self, whole: _Piece, regions: Sequence[Region]) -> Iterator[tuple[_Span | None, Sequence[Region]]]:
         """What the regions find first in a piece that the pattern gave."""
