@@ -14,14 +14,14 @@ from filters.text.normalize import view_of
 from filters.text.overlap import without_outdone
 from filters.text.own_recognizers import own
 from filters.text.plausibility import judged
-from filters.text.prompt_syntax import (
+from filters.text.search import Gated, PatternSearch
+from filters.text.technical import (
     GRAMMAR,
     TechnicalToken,
     is_number_like,
     technical_tokens,
     without_labelled_numbers,
 )
-from filters.text.search import Gated, PatternSearch
 
 DEFAULT_BUDGET_SECONDS = 2.0
 """A hundred times what a prompt of 65,536 characters takes, unless it is made to take longer."""
@@ -31,7 +31,7 @@ class PatternDetector:
     """`TextDetector` over Presidio's pattern recognizers (cards, IBANs, e-mail addresses, national identifiers, …).
 
     Each text is searched as it stands and, where they differ, as it reads (`filters.text.normalize`). Findings in
-    technical tokens of the prompt are dropped (`filters.text.prompt_syntax`). Building one imports Presidio: seconds.
+    technical tokens of the prompt are dropped (`filters.text.technical`). Building one imports Presidio: seconds.
 
     Args:
         budget: seconds of searching that one prompt, with all its fields, may take.
