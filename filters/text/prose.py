@@ -12,7 +12,7 @@ _SYNTAX = re.compile(
     r"[()\[\]{}<|\\]|__|::|--|\u2014|\w_\w|\+\+|\bBREAK\b|\bAND\b|ADD[BCR]|embedding:|\\.(?:safet|ckpt|pth|gguf)|(?i:sampler|schedule)"
 )
 # Possessive: a name is taken whole or not at all.
-_UNDERSCORED = re.compile(r"(?<![\w@./:\\-])[^\W\d_]++(?:_{1,2}[^\W\d_]++)++(?![\w@/-]|\.\w)")
+_UNDERSCORED = re.compile(r"(?<![\w@./:\\<-])[^\W\d_]++(?:_{1,2}[^\W\d_]++)++(?![\w@/-]|\.\w)")
 _WORDS = regex.compile(r"\p{Lu}+(?!\p{Ll})|\p{Lu}?\p{Ll}+|\p{L}+")
 _SAMPLERS = (
     "automatic|beta|cosine|ddim|ddpm|deis|dpm[\\w+]{0,20}|euler(?:_a\\w*)?|exponential|heun\\w{0,4}|ipndm\\w{0,2}|karras|"

@@ -89,7 +89,8 @@ _PATTERNS: Mapping[TokenKind, str] = {
         r"(?<!\w)(?:f/?\s?\d{1,2}(?:\.\d)?|\d{1,4}(?:\.\d)?(?:-\d{1,4})?\s?mm|iso\s?\d{2,6}|1/\d{1,5}\s?s(?:ec)?)(?!\w)"
     ),
     TokenKind.COLOUR: r"(?<![\w#&])#(?:[0-9a-f]{6}|[0-9a-f]{3}|(?=\d*[a-f])[0-9a-f]{8})(?!\w)",
-    TokenKind.HEX: (  # at least three letters and a digit, at the lengths of the usual digests
+    TokenKind.HEX: (  # a UUID; or at least three letters and a digit, at the lengths of the usual digests
+        r"(?<![\w-])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![\w-])|"
         r"(?<![\w-])(?=(?:\d*[a-f]){3})(?=[a-f]*\d)"
         r"(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32}|[0-9a-f]{12}|[0-9a-f]{10}|[0-9a-f]{8})(?![\w-])"
     ),

@@ -48,6 +48,7 @@ def test_grammar_is_taken_out(text, prose):
         "https://example.com/jane_doe",
         "12:30, 3/4 view; fe80::1, std::vector",
         "sampler: jane doe",
+        "mail to <EMAIL_ADDRESS>",
         "",
     ],
 )
