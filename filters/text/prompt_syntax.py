@@ -87,7 +87,7 @@ _FLAG_WORDS = "raw|cute|expressive|scenic|original|turbo|relax|fast"
 _TOKENS: Mapping[str, str] = {
     "escape": r"\\[-_()\[\]{}<>\\.@:+*#!|~]",
     "tag": r"<(?P<tag_kind>\w{1,20})(?:\[[^\[\]<>\n]{0,40}\])?:(?P<tag_name>[^<>\n]{1,200})>",
-    "embedding": r"(?<!\w)embedding:(?P<embedding_name>[\w./\\-]{1,100})",
+    "embedding": r"(?<!\w)embedding:(?P<embedding_name>[\w./\\@+-]{1,100})",
     "wildcard": r"(?<!\w)__(?P<wildcard_name>(?!_)(?:[^\s_]|_(?!_)){1,100})__(?!\w)",
     "file": r"(?<![\w@./\\+-])(?P<file_name>\w[\w.+/\\-]{0,100})\.(?:safetensors|ckpt|pth|gguf)(?![\w@]|\.\w)",
     "keyword": r"(?<!\w)(?:BREAK|AND|ADDCOMM|ADDBASE|ADDROW|ADDCOL)(?!\w)",

@@ -109,16 +109,16 @@ def _joins(flowing: Sequence[tuple[str, Part]]) -> Iterator[tuple[str, Sequence[
     if len(flowing) < 2:  # noqa: PLR2004  a boundary has two sides
         return
     yield _joined(flowing, [" "] * len(flowing))
-    separators = ["" if _goes_on(one.own, other.own) else " " for (_, one), (_, other) in pairwise(flowing)]
+    separators = [
+        "" if _goes_on(one.own.rstrip(), other.own.lstrip()) else " " for (_, one), (_, other) in pairwise(flowing)
+    ]
     if "" in separators:
         yield _joined(flowing, [*separators, " "])
 
 
 def _goes_on(before: str, after: str) -> bool:
     """Whether a number or an address is cut in two here."""
-    last, first = before[-1], after[0]
-    if last.isspace() or first.isspace():
-        return False
+    last, first = before[-1:], after[:1]
     return (
         (last.isdecimal() and first.isdecimal()) or first == "@" or _HALF_ADDRESS.search(before[-WINDOW:]) is not None
     )
@@ -130,11 +130,20 @@ def _joined(flowing: Sequence[tuple[str, Part]], separators: Sequence[str]) -> t
     at = 0
     for index, ((field, part), separator) in enumerate(zip(flowing, separators, strict=True)):
         own = part.own
-        for offset, end, closing in _windows(own, first=index == 0, last=index == len(flowing) - 1):
+        for begin, limit, closing in _windows(own, first=index == 0, last=index == len(flowing) - 1):
+            offset, end = _trimmed(own, begin, limit)
             pieces.append(_Piece(at, at + end - offset, field, part, offset))
             texts += [own[offset:end], closing if closing is not None else separator]
             at += end - offset + len(texts[-1])
     return "".join(texts), pieces
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """`[start, end)` without white space at its ends."""
+    window = text[start:end]
+    stripped = window.strip()
+    start += len(window) - len(window.lstrip()) if stripped else 0
+    return start, start + len(stripped)
 
 
 def _windows(text: str, *, first: bool, last: bool) -> Iterator[tuple[int, int, str | None]]:

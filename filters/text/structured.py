@@ -27,6 +27,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_.$-]{0,39}")
 _DIGIT_RUN = re.compile(r"\d{5}")
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _FILE = re.compile(r"[^@\s]{1,120}\.(?:safetensors|ckpt|pth?|onnx|gguf|bin|vae|ya?ml)", re.IGNORECASE)
+_MEASURE = re.compile(r"v?\d{1,4}(?:[.:x/]\d{1,4}){1,3}(?:\s?[a-z]{1,7})?", re.IGNORECASE)
 _CONTROLLED = re.compile(r"\s{0,8},\s{0,8}\"(?:randomize|fixed|increment|decrement)\"")
 """What ComfyUI writes behind the value of a seed."""
 _PROMPT_LABELS = frozenset(
@@ -260,7 +261,7 @@ def _named(part: Part, label: str) -> Part:
         return _labelled(replace(part, flows=False, judged=_DIGIT_RUN.search(text) is not None), label)
     if _UUID.fullmatch(text) or (text.isdecimal() and len(text) < _LINK_DIGITS):
         return replace(part, flows=False, judged=False)
-    flows = lower not in _NAMING_LABELS and not _FILE.fullmatch(text)
+    flows = lower not in _NAMING_LABELS and not _FILE.fullmatch(text) and not _MEASURE.fullmatch(text)
     return _labelled(replace(part, flows=flows), label)
 
 

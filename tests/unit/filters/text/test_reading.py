@@ -100,7 +100,7 @@ def test_a_parameter_block_is_three_texts_and_their_boundaries():
         "a sea\n",
         " blurry, jane\n",
         "Steps: 20, Sampler: Euler a, Seed: 1234567890",
-        "a sea\n  blurry, jane\n ",
+        "a sea blurry, jane ",
     ]
     assert found("jane", parameters=BLOCK) == [("parameters", "jane")]
 
