@@ -107,7 +107,17 @@ _TOKENS: Mapping[str, str] = {
     "bar": r"\|",
     "schedule": r":",
 }
-_LEXER = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _TOKENS.items()))
+_BEGINS = r"(?:(?=[\\<_BA+:\u2014()\[\]{}|-])|(?=embedding:)|(?<=[{|)]))"
+"""Where a token can begin, but for names of files: one look at a character passes over most of a prompt."""
+_FILES = re.compile(r"\.(?:safetensors|ckpt|pth|gguf)")
+
+
+def _lexer(tokens: Mapping[str, str], begins: str) -> re.Pattern[str]:
+    return re.compile(begins + "(?:" + "|".join(f"(?P<{name}>{pattern})" for name, pattern in tokens.items()) + ")")
+
+
+_LEXER = _lexer({name: pattern for name, pattern in _TOKENS.items() if name != "file"}, _BEGINS)
+_LEXER_WITH_FILES = _lexer(_TOKENS, "")
 _ADDRESS = re.compile(r"(?::[0-9A-Fa-f]{1,4}){2}\Z")
 """The end of a MAC or IP address begins like a weight."""
 _ADDRESS_CHARACTERS = 10
@@ -135,7 +145,8 @@ class _Parser:
         """By the mark of an opening bracket: the marks that are its own, should it be closed."""
 
     def parsed(self) -> Syntax:
-        for match in _LEXER.finditer(self._text):
+        lexer = _LEXER_WITH_FILES if _FILES.search(self._text) else _LEXER
+        for match in lexer.finditer(self._text):
             self._take(match)
         marks = tuple(mark for mark in self._marks if not self._is_plain(mark))
         return Syntax(marks, tuple(self._groups))

@@ -84,3 +84,11 @@ def test_hostile_texts_take_no_longer_for_being_hostile(piece):
     started = time.process_time()
     prose_view(text)
     assert time.process_time() - started < 3
+
+
+@settings(max_examples=500)
+@given(TEXTS)
+def test_passing_over_plain_characters_passes_over_no_token(text):
+    """A name of a file at the end makes the parser look at every character."""
+    marks = parse(text + "\n" + "x.ckpt").marks
+    assert [mark for mark in marks if mark.end <= len(text)] == list(parse(text + "\n" + "x.ckp").marks)
