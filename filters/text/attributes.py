@@ -103,27 +103,33 @@ def _is_style(around: Surroundings, cues: frozenset[PrivateCue], known: KnownNam
     frame = _frame(artist or around, known)
     if artist is not None:
         return frame is not Frame.NONE or _is_tag_of_its_own(artist)
-    if frame is not Frame.STYLE or cues - {PrivateCue.LIKENESS}:
+    if frame is not Frame.STYLE or cues:
         return False
     return not acquaintance_near(around.before, around.after)
 
 
 def _frame(around: Surroundings, known: KnownNames) -> Frame:
     """What the words around the name say, or the head of the list of names that it stands in."""
-    if style_after(around.after):
-        return Frame.STYLE
-    before, commas = around.before, 0
-    for length in range(_LONGEST_LIST):
+    behind = style_after(around.after)
+    if behind is not Frame.NONE:
+        return behind
+    before, listed_by_comma = around.before, False
+    for _ in range(_LONGEST_LIST):
         frame = style_before(before, around.after)
         if frame is not Frame.NONE:
-            # "by Monet, jane doe, …" may go on with what is in the picture; "by Monet and jane doe, john roe" does not
-            return Frame.LISTED if commas and length < _LONGEST_LIST and commas == length == 1 else frame
+            # "by Monet, jane doe by the pool" goes on with what is in the picture; "by Monet, jane doe, mist" does not
+            return Frame.LISTED if listed_by_comma and not _ends_a_tag(around) else frame
         separated = separator_before(before)
         start = last_name(separated[0], known.artists) if separated else None
         if separated is None or start is None:
             break
-        before, commas = separated[0][:start], commas + (not separated[1])
+        before, listed_by_comma = separated[0][:start], listed_by_comma or not separated[1]
     return Frame.NONE
+
+
+def _ends_a_tag(around: Surroundings) -> bool:
+    after = around.after.strip()
+    return not after or after[0] in ",;."
 
 
 def _is_tag_of_its_own(around: Surroundings) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final
 
-from filters.text.prompt_syntax import technical_tokens
+from filters.text.technical import technical_tokens
 
 
 class PrivateCue(StrEnum):
@@ -64,14 +64,18 @@ _MY: Final = (
 _ACQUAINTANCE_BEFORE: Final = re.compile(
     rf"(?<!\w)(?:{_MY}) (?:\w+[ -]){{0,2}}(?:{_KIN})(?: (?:is|named|called|namens|ist|heisst|est|es|e|is))?[,:]? \Z"
 )
-_ACQUAINTANCE_NEAR: Final = re.compile(rf"(?<!\w)(?:{_MY}) (?:\w+[ -]){{0,2}}(?:{_KIN})(?!\w)")
+_ACQUAINTANCE_NEAR: Final = re.compile(
+    rf"(?<!\w)(?:my|our|mein\w{{0,2}}|unser\w{{0,2}}|mon|ma|mes|notre|mi|mis|nuestr[oa]|mi[oa]|meu|minha|noss[oa]|"
+    rf"mijn|onze|ons) (?:\w+[ -]){{0,2}}(?:{_KIN})(?!\w)"
+)
 _ACQUAINTANCE_AFTER: Final = re.compile(
     rf"\A,? ?(?:(?:who|die|qui|que|che) )?(?:(?:is|was|ist|war|est|es|e|"
     rf"was) )?(?:{_MY}) (?:\w+[ -]){{0,2}}(?:{_KIN})(?!\w)"
     r"|\A from (?:work|school|my|the office|accounting|hr|next door|church|class)(?!\w)"
 )
 _INTRODUCED: Final = re.compile(
-    r"(?<!\w)(?:(?:her|his|their|my|your) (?:full |real |last |first )?name is|my name's|name:|i am|i'm|this is|"
+    r"(?<!\w)(?:(?:her|his|their|my|your) (?:full |real |last |first )?name is|my name's|(?<!character )name:|i am|"
+    r"i'm|this is|"
     r"named after me|"
     r"ich hei(?:ss|s)e|(?:sie|er) hei(?:ss|s)t|mein name ist|(?:ihr|sein) name ist|ich bin|"
     r"je m'appelle|(?:elle|il) s'appelle|(?:son|mon) nom est|me llamo|se llama|(?:su|mi) nombre es|mi chiamo|"
@@ -81,32 +85,40 @@ _INTRODUCED: Final = re.compile(
     r"client)[:,]? \Z"
 )
 _TITLE: Final = re.compile(
-    r"(?<!\w)(?:mr|mrs|ms|miss|mx|dr|prof|herrn?|frau|fraulein|m|mme|mlle|monsieur|madame|mademoiselle|sra?|srta|"
+    r"(?<!\w)(?:mr|mrs|ms|miss|mx|dr|prof|herrn?|frau|fraulein|m\.|mme|mlle|monsieur|madame|mademoiselle|sra?|srta|"
     r"senora?|senorita|"
     r"don|dona|sig|sigra|signora?|signorina|dhr|mevr|mevrouw|meneer|nurse|officer|coach)\.? \Z"
 )
 _LIKENESS: Final = re.compile(
-    r"(?<!\w)(?:(?:photo(?:graph)?s?|pictures?|pics?|images?|snapshots?|selfies?|headshots?|mugshots?|portraits?|"
+    r"(?<!\w)(?:(?:photo(?:graph)?s?|pictures?|pics?|snapshots?|selfies?|headshots?|mugshots?|portraits?|"
     r"face|nudes?|video|"
-    r"deepfakes?|likeness|body|foto|fotos|fotografie|bild|portrat|gesicht|image|visage|retrato|imagen|cara|ritratto|"
-    r"immagine|volto|viso|imagem|rosto|afbeelding|portret|gezicht) (?:of|with|von|mit|de|du|con|di|com|van|met)"
+    r"deepfakes?|likeness|body|foto|fotos|fotografie|gesicht|visage|cara|"
+    r"volto|viso|rosto|gezicht) (?:of|with|von|mit|de|du|con|di|com|van|met)"
     r"|looks? (?:exactly |just )?like|looking like|resembl(?:es|ing)|lookalike of|sieht aus wie|ressemble a|"
     r"se parece a|parece-se com|somiglia a|lijkt op|naked|nude|undressed|nackt|nue?|desnud[oa]|nud[oa]|naakt) "
     r"(?:(?:the|a|young|old|real|actual) ){0,2}\Z"
 )
+_NO_UNIT: Final = (
+    r"(?!(?:mm|cm|k|x|years?|year-old|yo|px|mp|degrees?|people|persons?|men|women|girls?|boys?|cats?|dogs?) )"
+)
 _STREET: Final = re.compile(
-    r"(?<![\w.])\d{1,5}[a-z]?,? (?:[\w.'-]+ ){1,4}?(?:st|street|road|rd|ave|avenue|lane|ln|drive|dr|blvd|boulevard|"
-    r"court|ct|way|place|"
-    r"pl|square|sq|terrace|close|crescent|row|highway|hwy|apt)(?!\w)"
+    rf"(?<![\w.:])\d{{1,5}}[a-d]?,? {_NO_UNIT}(?:(?:[\w.'-]+ ){{1,3}}?(?:st|street|road|rd|ave|avenue|blvd|"
+    rf"boulevard|highway|hwy)"
+    r"|(?:[\w.'-]+ ){1,2}?(?:lane|ln|drive|dr|court|ct|way|place|square|sq|terrace|close|crescent|row))"
+    r"(?!\w| (?:photo|art|style|view|scene|lamp|light|fashion|wear|food|vendor|market|corner|cafe|up|shot))"
     r"|\w{3,}(?:strasse|str\.|weg|gasse|platz|allee|ufer|damm|straat|laan|plein|gracht|kade|singel) ?\d{1,4}(?!\d)"
     r"|(?<!\w)(?:am|an der|im|auf der) \w{3,20} \d{1,3}[a-z]?, ?\d{5}(?!\d)"
-    r"|(?<!\d)\d{1,4},? (?:bis |ter )?(?:rue|avenue|bd|boulevard|place|chemin|impasse|allee|quai|route|cours)(?!\w)"
-    r"|(?<!\w)(?:calle|c/|avenida|av\.|paseo|plaza|carrera|via|viale|piazza|corso|vicolo|rua|travessa|largo|estrada) "
-    r"(?:[\w.'-]+ ){0,5}[\w.'-]+,? (?:n[o.]* ?)?\d{1,4}(?!\d)"
-    r"|(?<!\w)(?:lives?|living|resid(?:es|ing|ent)) (?:at|in|on|near)(?!\w)|(?<!\w)(?:wohnt|wohnhaft|habite|"
-    r"domiciliee?|vive en|abita|vive a|"
-    r"residente|mora em|reside|woont)(?!\w)|(?<!\w)(?:home address|p\.?o\.? box|zip code|postcode|plz|cap|adresse|"
-    r"direccion|indirizzo)(?!\w)"
+    r"|(?<!\d)\d{1,4},? (?:bis |ter )?(?:rue|avenue|bd|boulevard|place|chemin|impasse|allee|quai|route|cours) (?:de|"
+    r"du|des|d')"
+    r"|(?<!\d)\d{1,4},? (?:bis |ter )?(?:rue|bd|chemin|impasse)(?!\w)"
+    r"|(?<!\w)(?:calle|c/|avenida|av\.|paseo|plaza|via|viale|piazza|corso|vicolo|rua|travessa|estrada) "
+    r"(?:[a-z.'-]+ ){0,4}[a-z.'-]{3,},? (?:n[o.]* ?)?\d{1,3}(?!\d)"
+    r"|(?<!\w)(?:home address|p\.?o\.? box|zip code|postcode|adresse|direccion|indirizzo)(?!\w)"
+)
+_LIVES_AFTER: Final = re.compile(
+    r"\A,? ?(?:(?:who|which|qui|que|che|die) )?(?:is |est )?(?:(?:lives?|living|lived|resid(?:es|ing|ent)) (?:at|in|"
+    r"on|near|next)"
+    r"|wohnt|wohnhaft|habite|domiciliee?|vive (?:en|a|in|na|no)|abita|residente|mora (?:em|na|no)|reside|woont)(?!\w)"
 )
 _E_MAIL: Final = re.compile(r"[\w.+-]{1,64} ?(?:@|\[at\]|\(at\)) ?[\w-]{1,63}\.\w{2,}|<(?:email_address|phone_number)")
 _CONTACT_WORD: Final = re.compile(
@@ -118,14 +130,15 @@ _CONTACT_WORD: Final = re.compile(
 _IDENTIFIER: Final = re.compile(
     r"(?<!\w)(?:ssn|social security|passport|driver'?s licen[cs]e|licen[cs]e plate|national id|id (?:card|number|"
     r"no)|dob|"
-    r"date of birth|born (?:on|in \d)|birthday|iban|account (?:number|no)|patient id|employee id|student id|case no|"
-    r"geboren am|geburtsdatum|geb\.|ausweis|personalausweis|reisepass|steuer-?id|nee? le|date de naissance|passeport|"
+    r"date of birth|born (?:on|in \d)|iban|account (?:number|no)|patient id|employee id|student id|case no|"
+    r"geboren am|geburtsdatum|geb\.|ausweis|personalausweis|reisepass|steuer-?id|nee? le \d|date de naissance|"
+    r"passeport|"
     r"nacid[oa] el|fecha de nacimiento|pasaporte|dni|nat[oa] il|data di nascita|codice fiscale|passaporto|"
     r"nascid[oa] em|data de nascimento|cpf|passaporte|geboren op|geboortedatum|paspoort|bsn)(?!\w)"
 )
 _AGE_AFTER: Final = re.compile(
-    r"\A,? ?\(?(?:aged?|alter|alt|age de|edad|eta|idade|leeftijd)?:? ?\d{1,2}"
-    r"(?: ?(?:years? old|yo|y/o|jahre|ans|anos|anni|jaar))?(?=[,.)]|\Z)"
+    r"\A,? ?\(?(?:(?:aged?|alter|alt|age de|edad|eta|idade|leeftijd):? ?\d{1,2}(?!\d)"
+    r"|\d{1,2} ?(?:years? old|yo|y/o|jahre|ans|anos|anni|jaar)(?!\w)|[1-9]\d(?=[,.] ))"
 )
 _DIGITS: Final = re.compile(r"\+?\d(?:[ ().-]{0,2}\d){6,}")
 _INVERTED: Final = re.compile(r"\A[\w'-]+(?: [\w'-]+)?, ?[\w'-]+(?: [\w'.-]+)?\Z")
@@ -149,7 +162,7 @@ def private_cues(before: str, name: str, after: str) -> Iterator[PrivateCue]:
 def _beside(before: str, after: str) -> Iterator[PrivateCue]:
     """Data of a person near the name: before it, or after it."""
     sides = (before[-100:], after[:100])
-    if any(map(_STREET.search, sides)):
+    if any(map(_STREET.search, sides)) or _LIVES_AFTER.match(after):
         yield PrivateCue.ADDRESS
     if any(_E_MAIL.search(side) or _CONTACT_WORD.search(side) or _has_phone(side) for side in sides):
         yield PrivateCue.CONTACT

@@ -55,7 +55,8 @@ _OF_ARTIST: Final = re.compile(
 )
 _MEDIUM: Final = re.compile(
     r"(?:\w+-)?(?:paint(?:ing|ings)?|portraits?|selfportrait|photos?|photographs?|photography|pictures?|images?|"
-    r"drawings?|sketch(?:es)?|illustrations?|illustrated|art|artworks?|artstyle|fanart|renders?|renderings?|3d|"
+    r"drawings?|sketch(?:es)?|illustrations?|illustrated|\w*art|artworks?|artstyle|graphics|graphic|line|lines|"
+    r"renders?|renderings?|3d|"
     r"sculptures?|"
     r"statues?|engravings?|etchings?|woodcuts?|prints?|posters?|comics?|panels?|manga|anime|cartoons?|watercolou?rs?|"
     r"gouache|pastels?|mosaics?|frescos?|murals?|graffiti|tattoos?|logos?|tapestry|photocopy|screenshots?|"
@@ -71,9 +72,11 @@ _MEDIUM: Final = re.compile(
 _PHOTO_OF_SOMEBODY: Final = re.compile(
     r"(?<!\w)(?:photos?|pictures?|images?|snapshot|selfie|video|footage) (?:of|with)(?!\w)"
 )
+_TAGS_FOLLOW: Final = re.compile(r"\A ?,(?: ?[\w'-]+){1,4} ?(?:,|\Z)")
 _DOING: Final = re.compile(
     r"(?:\w+(?:ed|ing)|written|taken|sent|told|said|held|seen|sung|made|built|sold|bought|given|known|kept|led|met|"
-    r"sitting|stood|stand|stands|sit|sits|goes|go|come|comes|stop|stops|right|near|close|side|abused|bullied|day|"
+    r"on|in|at|off|from|with|to|and|sat|stood|stand|stands|sit|sits|goes|go|come|comes|stop|stops|right|near|close|"
+    r"side|abused|bullied|day|"
     r"night|"
     r"letters?|notes?|messages?|mails?|emails?|posts?|tweets?|poems?|songs?|speech|report|diary|account|profile|"
     r"cards?|"
@@ -89,7 +92,7 @@ ART_CONTEXT: Final = re.compile(
 )
 _STYLE_AFTER: Final = re.compile(
     r"\A(?:'s?)?[ -](?:(?:art|painting|drawing|illustration|anime|movie|film|photo|comic)[ -]?)?"
-    r"(?:styles?|styled|inspired|esque|aesthetics?|stil|stijl)(?!\w)|\A(?:esque|ian)(?!\w)"
+    r"(?:styles?|styled|inspired|esque|aesthetics?|stil|stijl)(?!\w| by| like)|\A(?:esque|ian)(?!\w)"
 )
 _WORK_AFTER: Final = re.compile(
     r"\A's (?:\w+ ){0,2}(?:style|art|artworks?|paintings?|works?|manner|sculptures?|films?|aesthetics?|"
@@ -101,9 +104,11 @@ _SEPARATOR: Final = re.compile(
 _CONJUNCTION: Final = re.compile(r"\w|[&+]")
 
 
-def style_after(after: str) -> bool:
-    """Whether a name is followed by "style", "-inspired", "'s paintings"."""
-    return bool(_STYLE_AFTER.match(after) or _WORK_AFTER.match(after))
+def style_after(after: str) -> Frame:
+    """What stands behind a name says of it: "style", "-inspired"; "'s paintings" only of artists."""
+    if _STYLE_AFTER.match(after):
+        return Frame.STYLE
+    return Frame.LISTED if _WORK_AFTER.match(after) else Frame.NONE
 
 
 def style_before(before: str, after: str) -> Frame:
@@ -122,17 +127,20 @@ def _by_frame(prior: str, after: str) -> Frame:
     if not prior or prior[-1] in ",;.|:&+/-":
         return Frame.STYLE
     segment = re.split(r"[,;.|]", prior)[-1]
-    words = segment.split()
-    if not words or words[-1] == OTHER_NAME:
-        return Frame.LISTED
-    last = words[-1]
+    last = segment.rpartition(" ")[2]
     if _MEDIUM.match(last):
         return Frame.STYLE
-    if _DOING.match(last):
-        return Frame.NONE
-    if any(_MEDIUM.match(word) for word in words) and not _PHOTO_OF_SOMEBODY.search(segment):
-        return Frame.STYLE
-    return Frame.STYLE if ART_CONTEXT.search(after) or ART_CONTEXT.search(prior) else Frame.LISTED
+    if last == OTHER_NAME:
+        return Frame.LISTED
+    return Frame.NONE if _DOING.match(last) else _subject_frame(segment, prior, after)
+
+
+def _subject_frame(segment: str, prior: str, after: str) -> Frame:
+    """What a "by" says after a subject: "portrait of a woman by …", "two cats by …"."""
+    if _PHOTO_OF_SOMEBODY.search(segment):
+        return Frame.LISTED
+    is_art = any(map(_MEDIUM.match, segment.split())) or _TAGS_FOLLOW.match(after) or ART_CONTEXT.search(prior)
+    return Frame.STYLE if is_art else Frame.LISTED
 
 
 def separator_before(before: str) -> tuple[str, bool] | None:
