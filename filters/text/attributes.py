@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from filters.findings import ContextAttribute, EntityType, TextFinding
+from filters.findings import CARRY_ATTRIBUTES, ContextAttribute, TextFinding
 from filters.records import PromptContent
 from filters.text.known_names import KnownNames, built_in_names, folded
 from filters.text.private_cues import PrivateCue, acquaintance_near, private_cues
@@ -56,13 +56,13 @@ def attributed(
         findings: of one detector; only `PERSON` is looked at.
         known: the lists of names; those that come with the product where None.
     """
-    if not any(finding.entity_type is EntityType.PERSON for finding in findings):
+    if not any(finding.entity_type in CARRY_ATTRIBUTES for finding in findings):
         return list(findings)
     names = known or built_in_names()
     fields = {field: _sorted(findings, field) for field in {finding.field for finding in findings}}
     return [
         _attributed(content.fields[finding.field], finding, fields[finding.field], names)
-        if finding.entity_type is EntityType.PERSON
+        if finding.entity_type in CARRY_ATTRIBUTES
         else finding
         for finding in findings
     ]

@@ -31,7 +31,7 @@ class Language(StrEnum):
         return self is not Language.OTHER
 
 
-SAMPLE: Final = 800
+SAMPLE: Final = 600
 """Characters that are looked at."""
 _LEAST: Final = 1.5
 """Votes that a language needs: one function word alone is a title or a name ("La Traviata")."""
@@ -88,7 +88,16 @@ _ENDINGS: Final[Mapping[str, str]] = {
     "pt": "ção ões ão ãos nho nha lho lha ade eiro eira",
     "nl": "ijk oor aar een eren eel ijn heid uis aan eur sch dje tje",
 }
-_LETTERS: Final[Mapping[str, str]] = {"ß": "de", "ñ": "es", "ã": "pt", "õ": "pt", "ł": "pl", "ő": "hu", "ğ": "tr", "ș": "ro"}
+_LETTERS: Final[Mapping[str, str]] = {
+    "ß": "de",
+    "ñ": "es",
+    "ã": "pt",
+    "õ": "pt",
+    "ł": "pl",
+    "ő": "hu",
+    "ğ": "tr",
+    "ș": "ro",
+}
 
 
 @cache
