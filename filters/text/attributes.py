@@ -100,10 +100,9 @@ def _listed(around: Surroundings, names: frozenset[str]) -> Surroundings | None:
 
 def _is_style(around: Surroundings, cues: frozenset[PrivateCue], known: KnownNames) -> bool:
     artist = _listed(around, known.artists)
-    frame = _frame(artist or around, known)
-    if artist is not None:
-        return frame is not Frame.NONE or _is_tag_of_its_own(artist)
-    if frame is not Frame.STYLE or cues:
+    if artist is not None and (_frame(artist, known) is not Frame.NONE or _is_tag_of_its_own(artist)):
+        return True
+    if _frame(around, known) is not Frame.STYLE or cues:
         return False
     return not acquaintance_near(around.before, around.after)
 

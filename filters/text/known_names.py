@@ -35,7 +35,7 @@ class NameList(StrEnum):
     FIGURES = "figures"
     CHARACTERS = "characters"
     COMMON_SURNAMES = "common_surnames"
-    """Surnames so common that an artist's full name may well be a neighbour's."""
+    """Surnames so common that "John Martin" may well be a neighbour; three words are nobody else's."""
 
 
 def unaccented(text: str) -> str:
@@ -71,7 +71,7 @@ class KnownNames:
         folds = {name: frozenset(_spellings(lists.get(name, ()))) for name in NameList}
         common = folds[NameList.COMMON_SURNAMES]
         historic = folds[NameList.HISTORIC_ARTISTS]
-        unmistakable = {name for name in historic if name.rpartition(" ")[2] not in common}
+        unmistakable = {name for name in historic if name.count(" ") > 1 or name.rpartition(" ")[2] not in common}
         everything = "\n".join(f"{name}:{entry}" for name in NameList for entry in sorted(folds[name]))
         return cls(
             artists=historic | folds[NameList.ARTISTS],

@@ -13,7 +13,7 @@ from typing import Final
 
 
 class Language(StrEnum):
-    """ISO 639-1 codes of the languages that the name model was made for; `other`; `und` where nothing speaks for any."""
+    """ISO 639-1 codes of the languages that names are looked for in; `other`; `und` where nothing speaks for any."""
 
     ENGLISH = "en"
     GERMAN = "de"
@@ -27,7 +27,7 @@ class Language(StrEnum):
 
     @property
     def supported(self) -> bool:
-        """Whether names are looked for as they should be. Tags without a language are: they are what it learned from."""
+        """Whether names are looked for as they should be. Tags are: they are what it learned from."""
         return self is not Language.OTHER
 
 
@@ -40,35 +40,56 @@ _LEAD: Final = 1.2
 _FOREIGN_SHARE: Final = 0.3
 """Share of letters outside the Latin script from which on the prompt is in another one."""
 _ENDING_VOTE: Final = 0.4
+_WITH_ENDING: Final = 5
+"""Letters of the shortest word whose ending says something."""
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:'(?=\w))?")
 _LATIN_END: Final = "\u024f"
 
 _FUNCTION_WORDS: Final[Mapping[str, str]] = {
-    "en": "the of and a an to in is with on that by for it as was are at from his her their my your this who has have be she "
-    "he they we you i its not but or into over under near behind while wearing holding standing sitting looking made some "
-    "very two one which through between against around like there where when out up",
-    "de": "der die das und ein eine einen einem einer eines mit von im am auf ist zu den dem des für nicht sich ich er sie wir "
-    "ihr mein meine meiner meinem sein seine seinen ihre ihrem aus bei nach vor über unter zwischen neben durch wie wird "
-    "sitzt steht trägt hält vom zum zur oder aber auch noch als an wo wenn einer zwei",
-    "fr": "le la les un une des de du et en dans avec sur pour par est au aux qui que ce cette ces son sa ses mon ma mes leur "
-    "il elle nous vous je ne pas plus sous devant derrière entre chez vers sans très comme où mais ou était sont d' l' "
-    "j' c' s' deux qu' n' été porte",
-    "es": "el la los las un una unos de del y en con sobre por para es al que su sus mi mis se lo como más pero muy sin "
-    "entre bajo desde hasta está están junto detrás delante yo ella él nosotros este esta ese no o dos lleva cerca "
-    "sentado sentada mientras cuando donde",
-    "it": "il lo la i gli le un una uno di del della dello dei delle degli e ed in nel nella nei con su sul sulla per da dal "
-    "dalla è al alla che mia mio suo sua sono non si come più ma molto tra fra sotto davanti dietro vicino mentre "
-    "quando dove l' d' un' dell' nell' sull' all' dall' due questo questa indossa seduto seduta",
-    "pt": "o a os as um uma uns umas de do da dos das e em no na nos nas com sobre por para é ao à que seu sua seus meu minha "
-    "se como mais mas muito sem entre sob está estão ele ela nós este esta não ou pelo pela num numa dois duas perto "
-    "atrás sentado sentada enquanto quando onde",
-    "nl": "de het een en van in op met is aan voor door bij naar uit over onder tussen achter naast zijn haar mijn onze hij "
-    "zij ik wij je niet ook maar of als dat die deze dit er wordt heeft staat zit draagt te om tegen twee zeer wie "
-    "waar toen nog",
+    "en": (
+        "the of and a an to in is with on that by for it as was are at from his her their my your this who has "
+        "have be she he they we you i its not but or into over under near behind while wearing holding standing "
+        "sitting looking made some very two one which through between against around like there where when out up"
+    ),
+    "de": (
+        "der die das und ein eine einen einem einer eines mit von im am auf ist zu den dem des für nicht sich ich "
+        "er sie wir ihr mein meine meiner meinem sein seine seinen ihre ihrem aus bei nach vor über unter "
+        "zwischen neben durch wie wird sitzt steht trägt hält vom zum zur oder aber auch noch als an wo wenn "
+        "einer zwei"
+    ),
+    "fr": (
+        "le la les un une des de du et en dans avec sur pour par est au aux qui que ce cette ces son sa ses mon "
+        "ma mes leur il elle nous vous je ne pas plus sous devant derrière entre chez vers sans très comme où "
+        "mais ou était sont d' l' j' c' s' deux qu' n' été porte"
+    ),
+    "es": (
+        "el la los las un una unos de del y en con sobre por para es al que su sus mi mis se lo como más pero muy "
+        "sin entre bajo desde hasta está están junto detrás delante yo ella él nosotros este esta ese no o dos "
+        "lleva cerca sentado sentada mientras cuando donde"
+    ),
+    "it": (
+        "il lo la i gli le un una uno di del della dello dei delle degli e ed in nel nella nei con su sul sulla "
+        "per da dal dalla è al alla che mia mio suo sua sono non si come più ma molto tra fra sotto davanti "
+        "dietro vicino mentre quando dove l' d' un' dell' nell' sull' all' dall' due questo questa indossa seduto "
+        "seduta"
+    ),
+    "pt": (
+        "o a os as um uma uns umas de do da dos das e em no na nos nas com sobre por para é ao à que seu sua seus "
+        "meu minha se como mais mas muito sem entre sob está estão ele ela nós este esta não ou pelo pela num "
+        "numa dois duas perto atrás sentado sentada enquanto quando onde"
+    ),
+    "nl": (
+        "de het een en van in op met is aan voor door bij naar uit over onder tussen achter naast zijn haar mijn "
+        "onze hij zij ik wij je niet ook maar of als dat die deze dit er wordt heeft staat zit draagt te om tegen "
+        "twee zeer wie waar toen nog"
+    ),
     "pl": "i w z na do się jest nie że to jak po przez dla od o za przed pod nad przy jego jej są który która",
     "cs": "a v na s se je do z že to jako po pro od za před pod nad u jeho její jsou který která který",
-    "sv": "och i en ett på med är av för som till den det att från hans hennes min mitt inte om vid under över mellan bakom",
+    "sv": (
+        "och i en ett på med är av för som till den det att från hans hennes min mitt inte om vid under över "
+        "mellan bakom"
+    ),
     "da": "og i en et på med er af for som til den det at fra hans hendes min mit ikke om ved under over mellem bag",
     "fi": "ja on ei se että hän joka kanssa kuin mutta oli minun hänen vieressä alla päällä edessä takana",
     "tr": "ve bir bu ile için de da çok gibi olan var onun benim üzerinde altında yanında önünde arkasında",
@@ -142,7 +163,7 @@ def _cast(sample: str) -> Iterator[tuple[str, float]]:
         known = votes.get(word)
         if known is not None:
             yield from known
-        elif len(word) > 4:
+        elif len(word) >= _WITH_ENDING:
             yield from endings.get(word[-3:], ())
     if not sample.isascii():
         yield from ((language, 1.0) for letter, language in _LETTERS.items() if letter in sample)

@@ -90,8 +90,7 @@ _TITLE: Final = re.compile(
     r"don|dona|sig|sigra|signora?|signorina|dhr|mevr|mevrouw|meneer|nurse|officer|coach)\.? \Z"
 )
 _LIKENESS: Final = re.compile(
-    r"(?<!\w)(?:(?:photo(?:graph)?s?|pictures?|pics?|snapshots?|selfies?|headshots?|mugshots?|portraits?|"
-    r"face|nudes?|video|"
+    r"(?<!\w)(?:(?:photo(?:graph)?s?|pictures?|pics?|snapshots?|selfies?|headshots?|mugshots?|face|nudes?|video|"
     r"deepfakes?|likeness|body|foto|fotos|fotografie|gesicht|visage|cara|"
     r"volto|viso|rosto|gezicht) (?:of|with|von|mit|de|du|con|di|com|van|met)"
     r"|looks? (?:exactly |just )?like|looking like|resembl(?:es|ing)|lookalike of|sieht aus wie|ressemble a|"

@@ -30,8 +30,7 @@ class Surroundings:
     after: str = field(repr=False)
 
     def extended(self) -> Iterator["Surroundings"]:
-        """This, and with up to two words more on either side: detectors cut names short ("greg [rutkowski]")."""
-        yield self
+        """With up to two words more on either side, since detectors cut names short; as it is, last."""
         left = [match.start() for match in _WORD.finditer(self.before[-60:])]
         cut = len(self.before[-60:])
         offset = len(self.before) - cut
@@ -44,6 +43,7 @@ class Surroundings:
             piece = self.after[:end]
             if not _borders(piece):
                 yield Surroundings(self.before, self.name + piece, self.after[end:])
+        yield self
 
 
 def _borders(piece: str) -> bool:
