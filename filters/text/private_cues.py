@@ -68,6 +68,7 @@ _ACQUAINTANCE_NEAR: Final = re.compile(
     rf"(?<!\w)(?:my|our|mein\w{{0,2}}|unser\w{{0,2}}|mon|ma|mes|notre|mi|mis|nuestr[oa]|mi[oa]|meu|minha|noss[oa]|"
     rf"mijn|onze|ons) (?:\w+[ -]){{0,2}}(?:{_KIN})(?!\w)"
 )
+_BORDER: Final = re.compile(r"[,;.]")
 _ACQUAINTANCE_AFTER: Final = re.compile(
     rf"\A,? ?(?:(?:who|die|qui|que|che) )?(?:(?:is|was|ist|war|est|es|e|"
     rf"was) )?(?:{_MY}) (?:\w+[ -]){{0,2}}(?:{_KIN})(?!\w)"
@@ -178,5 +179,6 @@ def _has_phone(side: str) -> bool:
 
 
 def acquaintance_near(before: str, after: str) -> bool:
-    """Whether an acquaintance is spoken of in the same sentence: "a drawing of my daughter by …"."""
-    return bool(_ACQUAINTANCE_NEAR.search(before[-100:]) or _ACQUAINTANCE_NEAR.search(after[:60]))
+    """Whether an acquaintance is spoken of in the same tag or clause: "a drawing of my daughter by …"."""
+    sides = (_BORDER.split(before[-100:])[-1], _BORDER.split(after[:60])[0])
+    return any(map(_ACQUAINTANCE_NEAR.search, sides))
