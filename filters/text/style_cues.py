@@ -104,10 +104,18 @@ _SEPARATOR: Final = re.compile(
 _CONJUNCTION: Final = re.compile(r"\w|[&+]")
 
 
+_BORDERS: Final = ",;.|:&+/-"
+_POSSESSIVE: Final = re.compile(r"\A's?(?!\w)")
+_GOES_ON: Final = re.compile(r"\A (?:of|with|at|from|in|on|and (?:her|his|their)|who|taken)(?!\w)")
+
+
 def style_after(after: str) -> Frame:
     """What stands behind a name says of it: "style", "-inspired"; "'s paintings" only of artists."""
-    if _STYLE_AFTER.match(after):
-        return Frame.STYLE
+    style = _STYLE_AFTER.match(after)
+    if style:
+        # "jane doe style hair" is somebody's hair
+        rest = after[style.end() :].split(maxsplit=1)
+        return Frame.STYLE if not rest or rest[0][0] in _BORDERS or _MEDIUM.match(rest[0]) else Frame.LISTED
     return Frame.LISTED if _WORK_AFTER.match(after) else Frame.NONE
 
 
@@ -115,7 +123,7 @@ def style_before(before: str, after: str) -> Frame:
     """What stands before a name says of it."""
     tail = before[-120:]
     if _SAID_OUTRIGHT.search(tail):
-        return Frame.STYLE
+        return Frame.LISTED if _POSSESSIVE.match(after) else Frame.STYLE
     if _OF_ARTIST.search(tail) or _AFTER_ARTIST.search(tail):
         return Frame.LISTED
     by = _BY.search(tail)
@@ -124,12 +132,14 @@ def style_before(before: str, after: str) -> Frame:
 
 def _by_frame(prior: str, after: str) -> Frame:
     """What a "by" says after `prior`."""
-    if not prior or prior[-1] in ",;.|:&+/-":
+    if _POSSESSIVE.match(after):
+        return Frame.LISTED  # a shirt by Jane's daughter
+    if not prior or prior[-1] in _BORDERS:
         return Frame.STYLE
     segment = re.split(r"[,;.|]", prior)[-1]
     last = segment.rpartition(" ")[2]
     if _MEDIUM.match(last):
-        return Frame.STYLE
+        return Frame.LISTED if last.startswith(("photo", "picture")) and _GOES_ON.match(after) else Frame.STYLE
     if last == OTHER_NAME:
         return Frame.LISTED
     return Frame.NONE if _DOING.match(last) else _subject_frame(segment, prior, after)
@@ -162,7 +172,7 @@ FICTION_BEFORE: Final = re.compile(
 FICTION_AFTER: Final = re.compile(
     r"\A,? ?(?:as )?(?:is )?(?:an? |the )?(?:fictional|(?:anime|manga|cartoon|video ?game|game|comic) (?:character|"
     r"hero))(?!\w)"
-    r"|\A(?:,? (?:in|of|from) (?:the )?(?:anime|manga|movie|film|video ?game|game|novel|comics?|tv series|series|"
+    r"|\A(?:,? (?:of|from) (?:the )?(?:anime|manga|movie|film|video ?game|game|novel|comics?|tv series|series|"
     r"cartoon)(?!\w))"
 )
 FRANCHISE_AFTER: Final = re.compile(
