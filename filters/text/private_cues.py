@@ -41,7 +41,8 @@ _KIN: Final = (
     r"schwester|tante|onkel|cousine|oma|opa|kollegen?|kollegin|mitbewohner(?:in)?|vermieter(?:in)?|arzt|arztin|kind|"
     r"schuler(?:in)?|"
     # French
-    r"voisine?|patron(?:ne)?|fille|fils|professeure?|femme|mari|copain|copine|petite? amie?|mere|pere|frere|soeur|tante|oncle|"
+    r"voisine?|patron(?:ne)?|fille|fils|professeure?|femme|mari|copain|copine|petite? amie?|mere|pere|frere|soeur|"
+    r"tante|oncle|"
     r"cousine?|"
     r"grand-mere|grand-pere|collegue|amie?|maitresse|enfant|"
     # Spanish, Portuguese, Italian
