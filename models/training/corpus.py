@@ -19,6 +19,9 @@ from models.training.slots import Draws
 
 DATA = Path(__file__).parent / "data"
 
+AROUND, AFTER = 0.3, 0.7
+"""The share of texts that get something without private data beside them, and how often it stands behind."""
+
 TYPES = ("PERSON", "ADDRESS", "LOCATION", "ORGANIZATION", "USERNAME", "DATE_OF_BIRTH")
 
 
@@ -30,6 +33,8 @@ class Slice:
         weight: its share, relative to the others.
         small: the share that is written in small letters only.
         joined: the probability that a second text of the same kind follows.
+        around: a rule for what may stand before or behind, without private data; empty for none.
+        glue: what parts the two.
         spaced: the share in which punctuation stands apart, as in annotated tweets.
         locale: names and places are of locales that begin so; empty for any.
         private: false where no text may hold a span.
@@ -38,6 +43,8 @@ class Slice:
     weight: float
     small: float = 0.2
     joined: float = 0.0
+    around: str = ""
+    glue: str = " "
     spaced: float = 0.0
     locale: str = ""
     private: bool = True
@@ -45,12 +52,13 @@ class Slice:
 
 SLICES: Mapping[str, Slice] = MappingProxyType(
     {
-        "sentence": Slice(24, joined=0.18, spaced=0.04),
+        "sentence": Slice(26, joined=0.18, around="filler", spaced=0.04),
+        "names": Slice(4),
         "address_block": Slice(7, small=0.12),
         "form": Slice(5),
-        "birth": Slice(3),
-        "user": Slice(3),
-        "org": Slice(3),
+        "birth": Slice(3, around="filler"),
+        "user": Slice(3, around="filler"),
+        "org": Slice(3, around="filler"),
         "social": Slice(13, small=0.3, joined=0.15, spaced=0.45),
         "de": Slice(1.6, locale="de"),
         "fr": Slice(1.6, locale="fr"),
@@ -58,11 +66,11 @@ SLICES: Mapping[str, Slice] = MappingProxyType(
         "it": Slice(1.4, locale="it"),
         "pt": Slice(1.4, locale="pt"),
         "nl": Slice(1.4, locale="nl"),
-        "prompt_person": Slice(15, small=0.45),
-        "prompt_style": Slice(9, small=0.5),
-        "prompt_place": Slice(3, small=0.4),
-        "prompt_negative": Slice(14, small=0.6, private=False),
-        "caption_negative": Slice(8, small=0.3, private=False),
+        "prompt_person": Slice(15, around="tail", glue=", ", small=0.45),
+        "prompt_style": Slice(9, around="tail", glue=", ", small=0.5),
+        "prompt_place": Slice(3, around="tail", glue=", ", small=0.4),
+        "prompt_negative": Slice(14, around="tail", glue=", ", small=0.6, private=False),
+        "caption_negative": Slice(8, around="tail", glue=", ", small=0.3, private=False),
         "sentence_negative": Slice(8, joined=0.2, spaced=0.1, private=False),
     }
 )
@@ -110,6 +118,10 @@ def _pieces(name: str, grammar: Grammar, draws: Draws, chance: random.Random) ->
     pieces = grammar.expand(f"slice.{name}", draws.slots, chance)
     while chance.random() < kind.joined:
         pieces += [Piece(chance.choice((" ", " ", "\n"))), *grammar.expand(f"slice.{name}", draws.slots, chance)]
+    if kind.around and chance.random() < AROUND:
+        other = grammar.expand(kind.around, draws.slots, chance)
+        glue = [Piece(chance.choice((kind.glue, kind.glue, "\n")))]
+        pieces = [*pieces, *glue, *other] if chance.random() < AFTER else [*other, *glue, *pieces]
     pieces = noise.careless(noise.recased(pieces, chance, kind.small), chance)
     return noise.tokenised(pieces) if chance.random() < kind.spaced else pieces
 
