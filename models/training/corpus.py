@@ -78,7 +78,7 @@ SLICES: Mapping[str, Slice] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One example; `styles` are those of `spans` that name an artist as a style. `text[start:end]` is what was drawn."""
+    """One example; `styles` are those of `spans` that name an artist as a style."""
 
     text: str
     spans: tuple[tuple[int, int, str], ...]

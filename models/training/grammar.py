@@ -44,7 +44,10 @@ def in_split(text: str, split: Split) -> bool:
 
 
 def lines_of_split(lines: Sequence[str], split: Split) -> list[str]:
-    """The alternatives of a rule that a split uses: all of a short rule (or where none would be left), and those that are made of slots alone."""
+    """The alternatives of a rule that a split uses.
+
+    Both use all of a short rule, all where none would be left, and those that are made of slots alone.
+    """
     if len(lines) < _SHORT:
         return list(lines)
     kept = [line for line in lines if in_split(line, split) or not re.search(r"\w", _SLOT.sub("", line))]

@@ -61,7 +61,7 @@ def careless(pieces: Sequence[Piece], chance: random.Random) -> list[Piece]:
 
 
 def _slip(text: str, chance: random.Random) -> str:
-    if len(text) < 8:  # noqa: PLR2004  too short to be read with an error in it
+    if len(text) < 8:
         return text
     at = chance.randrange(1, len(text) - 2)
     if not text[at : at + 2].isalpha():

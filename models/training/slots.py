@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Mapping, Sequence
 
-from models.training import numbers
+from models.training import invented
 from models.training.grammar import Piece, Slot, Split, of_split
 from models.training.pools import Pool
 
@@ -100,7 +100,7 @@ class Draws:
         chance, pool = self._chance, self._any_pool()
         kind = chance.random()
         if kind < 0.06:
-            last = numbers.coined_surname(chance, self._lists["surname_head"], self._lists["surname_tail"])
+            last = invented.coined_surname(chance, self._lists["surname_head"], self._lists["surname_tail"])
         elif kind < 0.1:
             last = f"{chance.choice(pool.last)}-{chance.choice(pool.last)}"
         else:
@@ -130,7 +130,11 @@ class Draws:
         chance = self._chance
         letters = chance.choices("ABCDEFGHIJKLMNOPRSTW", k=2)
         return chance.choice(
-            (f"{letters[0]}. {self._last()}", f"{letters[0]}.{letters[1]}. {self._last()}", f"{self._first()} {letters[1]}.")
+            (
+                f"{letters[0]}. {self._last()}",
+                f"{letters[0]}.{letters[1]}. {self._last()}",
+                f"{self._first()} {letters[1]}.",
+            )
         )
 
     def _surname_first(self) -> str:
@@ -156,7 +160,7 @@ class Draws:
             "street_name": self._labelled(lambda: self._chance.choice(self._any_pool().street_names), _ADDRESS),
             "address": self._labelled(self._address, _ADDRESS),
             "corner": self._labelled(self._corner, _ADDRESS),
-            "unit": self._labelled(lambda: numbers.unit(self._chance), _ADDRESS),
+            "unit": self._labelled(lambda: invented.unit(self._chance), _ADDRESS),
             "postcode": self._labelled(self._postcode, _ADDRESS),
         }
 
@@ -174,7 +178,7 @@ class Draws:
         return self._one("country") if kind < 0.85 else self._one("geography")
 
     def _postcode(self) -> str:
-        return numbers.postcode(self._chance, self._chance.choice(self._any_pool().postcodes))
+        return invented.postcode(self._chance, self._chance.choice(self._any_pool().postcodes))
 
     def _street(self) -> str:
         chance, pool = self._chance, self._any_pool()
@@ -185,53 +189,58 @@ class Draws:
         if kind < 0.2:
             return f"{chance.randint(1, 999)} {chance.choice(pool.street_names)}"
         if kind < 0.28:
-            return f"{street} {numbers.unit(chance)}"
-        return f"{chance.choice(('P.O. Box', 'PO Box', 'p.o. box'))} {chance.randint(10, 9999)}" if kind < 0.31 else street
+            return f"{street} {invented.unit(chance)}"
+        return (
+            f"{chance.choice(('P.O. Box', 'PO Box', 'p.o. box'))} {chance.randint(10, 9999)}" if kind < 0.31 else street
+        )
 
     def _corner(self) -> str:
         chance, pool = self._chance, self._any_pool()
         roads = [chance.choice((*pool.street_names, chance.choice(pool.streets))) for _ in range(2)]
         roads = [f"{self._last()} Street" if chance.random() < 0.3 else road for road in roads]
-        return f"{chance.choice(('the corner of ', 'corner of ', ''))}{roads[0]} {chance.choice(('and', '&', 'and'))} {roads[1]}"
+        before = chance.choice(("the corner of ", "corner of ", ""))
+        return f"{before}{roads[0]} {chance.choice(('and', '&', 'and'))} {roads[1]}"
 
     def _address(self) -> str:
         """One postal address as a sentence holds it, up to the country; on one line or on several."""
         chance = self._chance
         kind = chance.random()
         if kind < 0.1:
-            return numbers.military(chance, self._last())
+            return invented.military(chance, self._last())
         if kind < 0.18:
             return self._corner()
-        unit = numbers.unit(chance) if chance.random() < 0.45 else ""
+        unit = invented.unit(chance) if chance.random() < 0.45 else ""
         state = chance.choice((self._region(), chance.choice(self._titles["state.code"]), ""))
         country = self._one("country") if chance.random() < 0.55 else ""
         code = self._postcode() if chance.random() < 0.7 else ""
-        return numbers.postal(chance, self._street(), unit, self._city(), state, country, code)
+        return invented.postal(chance, self._street(), unit, self._city(), state, country, code)
 
     def _rest(self) -> dict[str, Slot]:
         chance = self._chance
         plain = {
-            "email": lambda: numbers.email(chance, self._first(), self._last()),
-            "phone": lambda: numbers.phone(chance),
-            "card": lambda: numbers.card(chance),
-            "ssn": lambda: numbers.ssn(chance),
-            "iban": lambda: numbers.iban(chance),
-            "ip": lambda: numbers.ip(chance),
-            "url": lambda: numbers.url(chance, self._lists["surname_head"]),
-            "code": lambda: numbers.code(chance),
-            "date": lambda: numbers.date(chance, 1990, 2026),
+            "email": lambda: invented.email(chance, self._first(), self._last()),
+            "phone": lambda: invented.phone(chance),
+            "card": lambda: invented.card(chance),
+            "ssn": lambda: invented.ssn(chance),
+            "iban": lambda: invented.iban(chance),
+            "ip": lambda: invented.ip(chance),
+            "url": lambda: invented.url(chance, self._lists["surname_head"]),
+            "code": lambda: invented.code(chance),
+            "date": lambda: invented.date(chance, 1990, 2026),
             "year": lambda: str(chance.randint(1850, 2026)),
-            "clock": lambda: numbers.clock(chance),
+            "clock": lambda: invented.clock(chance),
             "n": lambda: str(chance.randint(2, 30)),
             "age": lambda: str(chance.randint(3, 95)),
             "seed": lambda: str(chance.randint(1, 2**32 - 1)),
-            "amount": lambda: numbers.amount(chance),
+            "amount": lambda: invented.amount(chance),
         }
         slots: dict[str, Slot] = {name: self._labelled(draw, None) for name, draw in plain.items()}
         slots["lb"], slots["rb"] = (lambda: [Piece("{")]), (lambda: [Piece("}")])
         slots["org"] = self._labelled(self._organisation, "ORGANIZATION")
-        slots["user"] = self._labelled(lambda: numbers.handle(chance, self._first(), self._last(), self._titles["handle.word"]), "USERNAME")
-        slots["dob"] = self._labelled(lambda: numbers.date(chance, 1925, 2018), "DATE_OF_BIRTH")
+        slots["user"] = self._labelled(
+            lambda: invented.handle(chance, self._first(), self._last(), self._titles["handle.word"]), "USERNAME"
+        )
+        slots["dob"] = self._labelled(lambda: invented.date(chance, 1925, 2018), "DATE_OF_BIRTH")
         return slots
 
     def _organisation(self) -> str:

@@ -1,4 +1,4 @@
-"""Invented numbers, dates and codes, in the forms in which people write them. None belongs to anybody but by accident."""
+"""Invented numbers, dates and codes in the forms in which people write them; they are anybody's by accident only."""
 
 import random
 import re
@@ -21,7 +21,8 @@ def phone(chance: random.Random) -> str:
     """In national and international forms."""
     forms = (
         "(%##) ###-####", "%##-###-####", "%##.###.####", "+1-%##-###-####", "001-%##-###-####x####", "+44 7### ######",
-        "020 #### ####", "+49 1## #######", "0%# ## ## ## ##", "+33 6 ## ## ## ##", "+34 6## ### ###", "+39 3## #######",
+        "020 #### ####", "+49 1## #######", "0%# ## ## ## ##", "+33 6 ## ## ## ##", "+34 6## ### ###",
+        "+39 3## #######",
         "06-########", "+91 %#### #####", "## ## ## ##", "%######### ", "0## ### ## ##", "+81 3-####-####",
     )  # fmt: skip
     return pattern(chance, chance.choice(forms)).strip()
@@ -29,7 +30,9 @@ def phone(chance: random.Random) -> str:
 
 def card(chance: random.Random) -> str:
     """Of the length of a card number; its checksum is left to chance."""
-    return pattern(chance, chance.choice(("4###############", "4### #### #### ####", "5###-####-####-####", "3#############")))
+    return pattern(
+        chance, chance.choice(("4###############", "4### #### #### ####", "5###-####-####-####", "3#############"))
+    )
 
 
 def ssn(chance: random.Random) -> str:
@@ -39,7 +42,9 @@ def ssn(chance: random.Random) -> str:
 
 def iban(chance: random.Random) -> str:
     """Of the form of an account number."""
-    return pattern(chance, chance.choice(("DE## #### #### #### #### ##", "GB##????##############", "FR##########################")))
+    return pattern(
+        chance, chance.choice(("DE## #### #### #### #### ##", "GB##????##############", "FR##########################"))
+    )
 
 
 def ip(chance: random.Random) -> str:
@@ -51,7 +56,8 @@ def url(chance: random.Random, words: Sequence[str]) -> str:
     """An address of a page."""
     host = f"{chance.choice(words)}{chance.choice(words)}".lower()
     start = chance.choice(("http://", "https://", "https://www.", "www."))
-    return f"{start}{host}.{chance.choice(('com', 'org', 'net', 'de', 'fr', 'co.uk', 'io'))}{chance.choice(('', '/', '/p/' + host))}"
+    end = chance.choice(("com", "org", "net", "de", "fr", "co.uk", "io"))
+    return f"{start}{host}.{end}{chance.choice(('', '/', '/p/' + host))}"
 
 
 def code(chance: random.Random) -> str:
@@ -67,7 +73,10 @@ def amount(chance: random.Random) -> str:
 def clock(chance: random.Random) -> str:
     """A time of day."""
     return chance.choice(
-        (f"{chance.randint(1, 12)}:{chance.randint(0, 59):02d} {chance.choice(('am', 'pm'))}", f"{chance.randint(1, 12)}pm")
+        (
+            f"{chance.randint(1, 12)}:{chance.randint(0, 59):02d} {chance.choice(('am', 'pm'))}",
+            f"{chance.randint(1, 12)}pm",
+        )
     )
 
 
@@ -78,8 +87,10 @@ def date(chance: random.Random, earliest: int, latest: int) -> str:
     ending = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd"}.get(day, "th")
     return chance.choice(
         (
-            f"{month}/{day}/{year}", f"{day:02d}/{month:02d}/{year}", f"{day}.{month}.{year}", f"{day:02d}.{month:02d}.{year}",
-            f"{year}-{month:02d}-{day:02d}", f"{name} {day}, {year}", f"{day} {name} {year}", f"{name[:3]} {day} {year}",
+            f"{month}/{day}/{year}", f"{day:02d}/{month:02d}/{year}", f"{day}.{month}.{year}",
+            f"{day:02d}.{month:02d}.{year}",
+            f"{year}-{month:02d}-{day:02d}", f"{name} {day}, {year}", f"{day} {name} {year}",
+            f"{name[:3]} {day} {year}",
             f"{day:02d}-{month:02d}-{year}", f"{name} {day}{ending}, {year}", f"the {day}{ending} of {name} {year}",
             f"{month:02d}/{day:02d}/{year % 100:02d}", f"{day} {name[:3]} {year}",
         )
@@ -123,11 +134,17 @@ def postal(chance: random.Random, street: str, unit_: str, city: str, state: str
     if kind < 0.2:
         parts, glue = [street, unit_, city, f"{country} {zip_}".strip()], "\n "
     elif kind < 0.3:
-        parts, glue = [f"{street} {unit_}".strip(), f"{city}{', ' if state else ' '}{state} {zip_}".strip(), country], "\n"
+        parts, glue = (
+            [f"{street} {unit_}".strip(), f"{city}{', ' if state else ' '}{state} {zip_}".strip(), country],
+            "\n",
+        )
     elif kind < 0.4:
         parts, glue = [street, unit_, f"{zip_} {city}".strip(), country], "\n"
     elif kind < 0.5:
-        parts, glue = [street, city, f", {state or chance.choice(('', 'nan', 'CA'))}", f"{country} {zip_}".strip()], "\n"
+        parts, glue = (
+            [street, city, f", {state or chance.choice(('', 'nan', 'CA'))}", f"{country} {zip_}".strip()],
+            "\n",
+        )
     elif kind < 0.7:
         parts, glue = [f"{street} {unit_}".strip(), city, f"{country or state} {zip_}".strip()], ", "
     elif kind < 0.8:
@@ -148,8 +165,12 @@ def plain(word: str) -> str:
 def email(chance: random.Random, first: str, last: str) -> str:
     """An address made of a name."""
     one, two = plain(first) or "mail", plain(last) or "box"
-    local = chance.choice((f"{one}.{two}", f"{one}{two}", f"{one[0]}{two}", f"{one}_{chance.randint(1, 99)}", f"{two}{one[0]}"))
-    host = chance.choice(("gmail.com", "yahoo.com", "example.org", "web.de", "hotmail.fr", "mail.ru", f"{two}.com", "rhyme.hu"))
+    local = chance.choice(
+        (f"{one}.{two}", f"{one}{two}", f"{one[0]}{two}", f"{one}_{chance.randint(1, 99)}", f"{two}{one[0]}")
+    )
+    host = chance.choice(
+        ("gmail.com", "yahoo.com", "example.org", "web.de", "hotmail.fr", "mail.ru", f"{two}.com", "rhyme.hu")
+    )
     return f"{local}@{host}"
 
 
@@ -159,11 +180,14 @@ def handle(chance: random.Random, first: str, last: str, words: Sequence[str]) -
     forms = (
         f"{one}{two}", f"{one}_{two}", f"{one}.{two}{chance.randint(1, 99)}", f"{one}{chance.randint(1950, 2012)}",
         f"{one[0]}{two}", f"{one[0]}{two}{chance.randint(1, 999)}", f"{word}_{one}", f"{word}{chance.randint(1, 9999)}",
-        f"{first}{word.title()}", f"x{word}x", f"the_{word}_{two}", f"{word}{chance.choice(words)}{chance.randint(0, 99)}",
+        f"{first}{word.title()}", f"x{word}x", f"the_{word}_{two}",
+        f"{word}{chance.choice(words)}{chance.randint(0, 99)}",
         f"{one}_xo", f"real{one.title()}{two.title()}", f"{one}__{chance.choice('abcxyz')}",
     )  # fmt: skip
     name = chance.choice(forms).replace(" ", "")
-    return chance.choice((name, name, f"@{name}", f"@{name}", f"@{name}", f"u/{name}", f"{name}#{chance.randint(1000, 9999)}"))
+    return chance.choice(
+        (name, name, f"@{name}", f"@{name}", f"@{name}", f"u/{name}", f"{name}#{chance.randint(1000, 9999)}")
+    )
 
 
 def coined_surname(chance: random.Random, heads: Sequence[str], tails: Sequence[str]) -> str:
