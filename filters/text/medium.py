@@ -10,6 +10,7 @@ from filters.keys import TenantKeys
 from filters.protocols import TextDetector
 from filters.records import ContentKind, PromptContent
 from filters.text.attributes import attributed
+from filters.text.language import Language, language_of
 from filters.text.reading import Reading
 from filters.text.redact import redact_fields
 
@@ -70,6 +71,10 @@ class PromptMedium:
     def own_findings(self, decoded: PromptContent) -> Sequence[TextFinding]:  # noqa: ARG002  the protocol's
         """None: opening text reveals nothing."""
         return ()
+
+    def language(self, decoded: PromptContent) -> Language:
+        """Of all fields together, the first ones first."""
+        return language_of("\n".join(decoded.fields.values()))
 
     def detect(
         self, detector: TextDetector, batch: Sequence[PromptContent]
