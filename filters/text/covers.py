@@ -172,7 +172,8 @@ def _staying(syntax: Syntax, cover: Cover, *, whole: bool) -> Iterator[tuple[int
         if mark.kind in NAMED and mark.name:
             if not (_empties(cover) and _holds(cover, mark.start, mark.end)):
                 yield mark.start, mark.name[0]
-                yield mark.name[1], mark.end
+                if cover.end >= mark.end or cover.end <= mark.name[1]:  # else it says that these are no weights
+                    yield mark.name[1], mark.end
         elif _stays(syntax, mark, cover) or (whole and mark.group is not None):
             yield mark.start, mark.end
 
@@ -191,7 +192,7 @@ def _fitting(text: str, syntax: Syntax, piece: Cover, substitute: str) -> str:
     if isinstance(piece.operator, MaskText):
         return substitute
     for mark in syntax.within(piece.start, piece.end):
-        if mark.name and mark.name[0] <= piece.start and piece.end <= mark.name[1]:
+        if mark.name and mark.name[0] <= piece.start and piece.end <= mark.end:
             return _NO_NAME.sub("", substitute)
     if not _MEANS_SOMETHING.search(substitute):
         return substitute

@@ -93,6 +93,7 @@ _TOKENS: Mapping[str, str] = {
     "keyword": r"(?<!\w)(?:BREAK|AND|ADDCOMM|ADDBASE|ADDROW|ADDCOL)(?!\w)",
     "quantity": r"(?<=\{)\s{0,3}\d{1,2}(?:-\d{1,2})?(?:\$\$[^|{}$\n]{0,20})?\$\$",
     "factor": (
+        r"(?<=[\d-])::-?\d{1,2}(?:\.\d{1,3})?(?![\w:.])|"
         r"(?<=[{|])\s{0,3}\d{1,3}(?:\.\d{1,3})?::|(?<=[^\W\d_\s.:@/])\+{1,6}(?![\w+@.])"
         r"|(?<=[^\d\s:._/@+-])::-?\d{0,2}(?:\.\d{1,3})?(?![\w:.]|-\d)|(?<=\s)::-?\d{1,2}(?:\.\d{1,3})?(?![\w:.]|-\d)"
     ),
@@ -121,11 +122,15 @@ _LEXER_WITH_FILES = _lexer(_TOKENS, "")
 _ADDRESS = re.compile(r"(?::[0-9A-Fa-f]{1,4}){2}\Z")
 """The end of a MAC or IP address begins like a weight."""
 _ADDRESS_CHARACTERS = 10
+_NUMBER = re.compile(r"(?:\A|[\s,;(\[{|])\d[\d-]{0,18}\Z")
+_NUMBER_CHARACTERS = 20
+_DIGITS = frozenset("0123456789-")
 _OWNERS = {"quantity": "{", "factor": "{[", "bar": "{[", "schedule": "["}
 """The brackets that these belong to."""
 _PARTNERS = {")": "(", "]": "[", "}": "{"}
-_NETWORKS = frozenset({"lora", "lyco", "locon", "loha", "hypernet", "embedding", "embed", "ti"})
-"""Tags whose name ends at the first colon: behind it stand weights."""
+NETWORKS = frozenset({"lora", "lyco", "locon", "loha", "hypernet", "embedding", "embed", "ti"})
+"""Tags whose name ends where weights begin."""
+_TAG_WEIGHTS = re.compile(r"(?::(?:-?[\d.]{1,8}|[a-z]{1,8}=[^:<>\n]{1,60})){1,4}\Z")
 
 
 def parse(text: str) -> Syntax:
@@ -166,8 +171,14 @@ class _Parser:
                 self._suffix(match)
             case "weight" if not _ADDRESS.search(self._text, max(0, start - _ADDRESS_CHARACTERS), start):
                 self._own(Mark(start, end, MarkKind.WEIGHT), "(" if self._text[end] == ")" else "[")
-            case str() if name in _OWNERS:
+            case str() if name in _OWNERS and not self._is_address(start, end):
                 self._own(Mark(start, end, MarkKind(name)), _OWNERS[name])
+
+    def _is_address(self, start: int, end: int) -> bool:
+        """Whether two colons behind a digit are those of an IPv6 address: `4111::2` is a weighted number."""
+        if not self._text.startswith("::", start) or self._text[start - 1 : start] not in _DIGITS:
+            return False
+        return end > start + 1 and not _NUMBER.search(self._text, max(0, start - _NUMBER_CHARACTERS), start)
 
     def _add(self, mark: Mark) -> int:
         self._marks.append(mark)
@@ -229,7 +240,7 @@ class _Parser:
 
 def _name_in(match: re.Match[str], kind: str) -> tuple[int, int]:
     start, end = match.span(f"{kind}_name")
-    if kind == "tag" and match["tag_kind"].lower() in _NETWORKS:
-        colon = match.string.find(":", start, end)
-        end = colon if colon > start else end
+    if kind == "tag" and match["tag_kind"].lower() in NETWORKS:
+        weights = _TAG_WEIGHTS.search(match.string, start + 1, end)
+        end = weights.start() if weights else end
     return start, end

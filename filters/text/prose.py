@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import regex
 
 from filters.text.normalize import View
-from filters.text.prompt_syntax import Mark, MarkKind, parse
+from filters.text.prompt_syntax import NETWORKS, Mark, MarkKind, parse
 
 _SYNTAX = re.compile(
     r"[()\[\]{}<|\\]|__|::|--|\u2014|\w_\w|\+\+|\bBREAK\b|\bAND\b|ADD[BCR]|embedding:|\\.(?:safet|ckpt|pth|gguf)|(?i:sampler|schedule)"
@@ -14,6 +14,10 @@ _SYNTAX = re.compile(
 # Possessive: a name is taken whole or not at all.
 _UNDERSCORED = re.compile(r"(?<![\w@./:\\<-])[^\W\d_]++(?:_{1,2}[^\W\d_]++)++(?![\w@/-]|\.\w)")
 _WORDS = regex.compile(r"\p{Lu}+(?!\p{Ll})|\p{Lu}?\p{Ll}+|\p{L}+")
+_NETWORK = re.compile(rf"<(?:{'|'.join(sorted(NETWORKS))}):", re.IGNORECASE)
+_OPTION = re.compile(r"[^,|\s](?:[^,|]*[^,|\s])?")
+_SPOKEN = re.compile(r"@|\d\D?\d\D?\d\D?\d\D?\d\D?\d")
+"""A name that is an address or a number: its parts stay together."""
 _SAMPLERS = (
     "automatic|beta|cosine|ddim|ddpm|deis|dpm[\\w+]{0,20}|euler(?:_a\\w*)?|exponential|heun\\w{0,4}|ipndm\\w{0,2}|karras|"
     "kl_optimal|lcm|lms|normal|plms|polyexponential|restart|sgm[_ ]uniform|simple|turbo|unipc|uni_pc\\w{0,4}"
@@ -69,17 +73,29 @@ def _rewrite(writer: "_Writer", text: str, mark: Mark) -> None:
         writer.copy(kept, mark.end)
         return
     end = mark.start
-    for index, (first, last) in enumerate(_words(text, *mark.name)):
-        writer.skip(end, first, " " if index else ", ")
+    separator = " " if _is_list(text, mark) else ", "
+    for index, (first, last) in enumerate(_words(text, mark)):
+        writer.skip(end, first, " " if index else separator)
         writer.copy(first, last)
         end = last
-    writer.skip(end, mark.end, ", ")
+    writer.skip(end, mark.end, separator)
 
 
-def _words(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    for word in _WORDS.finditer(text, start, end):
-        if word[0].lower() not in _NOT_NAMES:
-            yield word.span()
+def _is_list(text: str, mark: Mark) -> bool:
+    """Whether the tag holds options and no name: `<random:red,blue>`."""
+    return mark.kind is MarkKind.TAG and _NETWORK.match(text, mark.start) is None
+
+
+def _words(text: str, mark: Mark) -> Iterator[tuple[int, int]]:
+    start, end = mark.name or (mark.start, mark.end)
+    if _is_list(text, mark):
+        yield from (option.span() for option in _OPTION.finditer(text, start, end))
+    elif _SPOKEN.search(text, start, end):
+        yield start, end
+    else:
+        for word in _WORDS.finditer(text, start, end):
+            if word[0].lower() not in _NOT_NAMES:
+                yield word.span()
 
 
 class _Writer:
@@ -123,8 +139,9 @@ class _Writer:
         following = self._text[begin]
         if separator == ", ":
             separator = self._comma(following)
-        elif separator or (self._last.isalnum() and following.isalnum()):
-            separator = " "
+        else:
+            parted = bool(separator and self._last) or (self._last.isalnum() and following.isalnum())
+            separator = " " if parted else ""
         self._put(separator, start if end > start else start - 1, end)  # in `JaneDoe` the space stands for the e
         doubled = following == " " and (not self._last or self._last.isspace())
         return begin + 1 if doubled else begin

@@ -67,6 +67,8 @@ def test_syntax_stays(marked, expected):
         ("call (⟦415) 555-2671⟧", EntityType.PHONE_NUMBER, "call <PHONE_NUMBER>"),
         ("(⟦00:1A:2B:3C:4D:55⟧)", EntityType.MAC_ADDRESS, "(<MAC_ADDRESS>)"),
         ("(⟦2001:db8::8a2e:370:73⟧)", EntityType.IP_ADDRESS, "(<IP_ADDRESS>)"),
+        ("<lora:⟦00:11:22:33:44:55⟧:0.8>", EntityType.MAC_ADDRESS, "<lora:MAC_ADDRESS:0.8>"),
+        ("<lora:⟦https://x.com/jane⟧:0.8>", EntityType.URL, "<lora:URL:0.8>"),
         ("⟦cafe::1⟧", EntityType.IP_ADDRESS, "<IP_ADDRESS>"),
         ("⟦4111 BREAK 1111 BREAK 1111 BREAK 1111⟧", EntityType.CREDIT_CARD, "<CREDIT_CARD>"),
         ("{⟦jane@|example.com⟧}", EntityType.EMAIL_ADDRESS, "{<EMAIL_ADDRESS>|<EMAIL_ADDRESS>}"),

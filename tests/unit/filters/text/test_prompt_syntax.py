@@ -34,6 +34,7 @@ def marks(text):
         ("a BREAK b AND c", [(MarkKind.KEYWORD, "BREAK"), (MarkKind.KEYWORD, "AND")]),
         ("x --ar 3:2", [(MarkKind.FLAG, "--ar 3:2")]),
         ("x::2 y", [(MarkKind.FACTOR, "::2")]),
+        ("4111::2 y", [(MarkKind.FACTOR, "::2")]),
     ],
 )
 def test_each_form_is_seen(text, expected):
@@ -60,10 +61,10 @@ def test_what_only_looks_like_it_is_text(text):
     assert marks(text) == []
 
 
-def test_names_in_tags_end_at_the_first_colon():
-    text = "<lora:jane_doe:0.8:1> embedding:jane __a/jane__"
+def test_names_in_tags_end_where_weights_begin():
+    text = "<lora:jane_doe:0.8:1> <lora:a:b:0.8:lbw=ALL> embedding:jane __a/jane__"
     names = [text[slice(*mark.name)] for mark in parse(text).marks]
-    assert names == ["jane_doe", "jane", "a/jane"]
+    assert names == ["jane_doe", "a:b", "jane", "a/jane"]
 
 
 def test_marks_know_their_pair():
