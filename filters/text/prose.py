@@ -18,6 +18,9 @@ _NETWORK = re.compile(rf"<(?:{'|'.join(sorted(NETWORKS))}):", re.IGNORECASE)
 _OPTION = re.compile(r"[^,|\s](?:[^,|]*[^,|\s])?")
 _SPOKEN = re.compile(r"@|\d\D?\d\D?\d\D?\d\D?\d\D?\d")
 """A name that is an address or a number: its parts stay together."""
+_CUT = re.compile(r"(?<=\d[.:-]) (?=\d)|(?<=[0-9A-Fa-f]{2}:) (?=[0-9A-Fa-f]{2}:)")
+_NEIGHBOURS = 2
+"""Between the characters before and behind a space of the text itself."""
 _SAMPLERS = (
     "automatic|beta|cosine|ddim|ddpm|deis|dpm[\\w+]{0,20}|euler(?:_a\\w*)?|exponential|heun\\w{0,4}|ipndm\\w{0,2}|karras|"
     "kl_optimal|lcm|lms|normal|plms|polyexponential|restart|sgm[_ ]uniform|simple|turbo|unipc|uni_pc\\w{0,4}"
@@ -55,8 +58,24 @@ def prose_view(text: str) -> View | None:
         _rewrite(writer, text, mark)
         end = mark.end
     writer.copy(end, len(text))
-    view = writer.view()
+    view = _without_cuts(writer.view())
     return None if view.text == text else view
+
+
+def _without_cuts(view: View) -> View:
+    """The view without spaces beside grammar that cut an address in two: `192.168. BREAK 1.17`."""
+    origins = view.origins
+    cuts = [
+        place
+        for place in (hit.start() for hit in _CUT.finditer(view.text))
+        if origins[place + 1] - origins[place - 1] > _NEIGHBOURS
+    ]
+    if not cuts:
+        return view
+    bounds = list(zip([0, *(place + 1 for place in cuts)], [*cuts, len(origins)], strict=True))
+    text = "".join(view.text[start:end] for start, end in bounds)
+    kept = [place for start, end in bounds for place in range(start, end)]
+    return View(text, [origins[place] for place in kept], [view.reach[place] for place in kept])
 
 
 def _taken_out(text: str) -> list[Mark]:
