@@ -5,7 +5,7 @@ A detector knows fields of plain text, and nothing of workflows, or of what begi
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -15,6 +15,9 @@ from filters.text.structured import Part, is_structured, parts_of
 
 WINDOW = 64
 """Characters on either side of a boundary that are read together with the other side."""
+MOST_TEXTS = 128
+"""Each costs a detector a call of its own; more are judged several at a time, with blank lines between."""
+PACKED_CHARACTERS = 1_000
 _HALF_ADDRESS = re.compile(r"@[^\s@.]*\.?\Z")
 _GAP = "\n\n"
 """Between the beginning and the end of a text that is longer than both windows."""
@@ -22,7 +25,7 @@ _GAP = "\n\n"
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Characters `[start, end)` of a joined text: those of `part` from `offset` on."""
+    """Characters `[start, end)` of a joined text: those of `part`, its lead included, from `offset` on."""
 
     start: int
     end: int
@@ -38,15 +41,25 @@ class Reading:
         fields = {name: text for name, text in content.fields.items() if text}
         self._parts: dict[str, tuple[str, Part]] = {}
         self._joined: dict[str, Sequence[_Piece]] = {}
+        self._across: Container[str] = ()
         if len(fields) <= 1 and not any(map(is_structured, fields.values())):
             self.content = content
             return
         texts = dict(self._split(fields))
-        flowing = [(field, part) for field, part in self._parts.values() if part.flows]
-        for text, pieces in _joins(flowing):
-            name = _free_name(texts, content.fields, len(texts))
-            texts[name], self._joined[name] = text, pieces
-        self.content = PromptContent(texts)
+        parts = list(self._parts.values())
+        if len(texts) > MOST_TEXTS:
+            texts = dict(self._named(_packed(parts), {}, fields))
+        across = dict(self._named(_joins([(field, part) for field, part in parts if part.flows]), texts, fields))
+        self._across = across.keys()
+        self.content = PromptContent(texts | across)
+
+    def _named(
+        self, joined: Iterable[tuple[str, Sequence[_Piece]]], taken: Mapping[str, str], fields: Mapping[str, str]
+    ) -> Iterator[tuple[str, str]]:
+        for text, pieces in joined:
+            name = _free_name({*taken, *self._parts, *self._joined}, fields, len(self._joined))
+            self._joined[name] = pieces
+            yield name, text
 
     def _split(self, fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         for field, text in fields.items():
@@ -65,7 +78,9 @@ class Reading:
 
     def _placed(self, finding: TextFinding) -> Iterator[TextFinding]:
         if finding.field in self._joined:
-            yield from _across(self._joined[finding.field], finding)
+            spans = list(_spans(self._joined[finding.field], finding))
+            if len(spans) > 1 or finding.field not in self._across:
+                yield from spans
             return
         if finding.field not in self._parts:
             yield finding
@@ -76,7 +91,7 @@ class Reading:
             yield replace(finding, field=field, start=span[0], end=span[1])
 
 
-def _free_name(taken: Mapping[str, object], fields: Mapping[str, str], number: int) -> str:
+def _free_name(taken: Container[str], fields: Mapping[str, str], number: int) -> str:
     """A name that no field bears."""
     name = f"#{number}"
     while name in taken or name in fields:
@@ -84,24 +99,33 @@ def _free_name(taken: Mapping[str, object], fields: Mapping[str, str], number: i
     return name
 
 
-def _across(pieces: Sequence[_Piece], finding: TextFinding) -> Iterator[TextFinding]:
-    """What a finding in a joined text means for each of the texts; nothing where it lies in one."""
-    first = bisect_right(pieces, finding.start, key=lambda piece: piece.end)
-    spans: list[tuple[str, int, int]] = []
-    for piece in pieces[first:]:
+def _spans(pieces: Sequence[_Piece], finding: TextFinding) -> Iterator[TextFinding]:
+    """What a finding in a joined text means for each of the texts."""
+    for index in range(bisect_right(pieces, finding.start, key=lambda piece: piece.end), len(pieces)):
+        piece = pieces[index]
         if piece.start >= finding.end:
-            break
-        begin, end = max(piece.start, finding.start), min(piece.end, finding.end)
-        own = piece.part.own[begin - piece.start + piece.offset : end - piece.start + piece.offset]
-        begin += len(own) - len(own.lstrip())
-        end -= len(own) - len(own.rstrip())
-        lead = piece.part.lead + piece.offset - piece.start
-        span = piece.part.span(begin + lead, end + lead) if begin < end else None
+            return
+        shift = piece.offset - piece.start
+        begin, end = max(piece.start, finding.start) + shift, min(piece.end, finding.end) + shift
+        begin, end = _trimmed(piece.part.text, begin, end)
+        span = piece.part.span(begin, end) if begin < end else None
         if span is not None:
-            spans.append((piece.field, *span))
-    if len(spans) > 1:
-        for field, start, end in spans:
-            yield replace(finding, field=field, start=start, end=end)
+            yield replace(finding, field=piece.field, start=span[0], end=span[1])
+
+
+def _packed(parts: Sequence[tuple[str, Part]]) -> Iterator[tuple[str, Sequence[_Piece]]]:
+    """Many texts in few: a document of thousands of words costs no more than its characters."""
+    texts: list[str] = []
+    pieces: list[_Piece] = []
+    at = 0
+    for field, part in parts:
+        if at > PACKED_CHARACTERS:
+            yield "".join(texts), pieces
+            texts, pieces, at = [], [], 0
+        pieces.append(_Piece(at, at + len(part.text), field, part, 0))
+        texts += [part.text, _GAP]
+        at += len(part.text) + len(_GAP)
+    yield "".join(texts), pieces
 
 
 def _joins(flowing: Sequence[tuple[str, Part]]) -> Iterator[tuple[str, Sequence[_Piece]]]:
@@ -132,7 +156,7 @@ def _joined(flowing: Sequence[tuple[str, Part]], separators: Sequence[str]) -> t
         own = part.own
         for begin, limit, closing in _windows(own, first=index == 0, last=index == len(flowing) - 1):
             offset, end = _trimmed(own, begin, limit)
-            pieces.append(_Piece(at, at + end - offset, field, part, offset))
+            pieces.append(_Piece(at, at + end - offset, field, part, offset + part.lead))
             texts += [own[offset:end], closing if closing is not None else separator]
             at += end - offset + len(texts[-1])
     return "".join(texts), pieces

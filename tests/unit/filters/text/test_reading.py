@@ -137,6 +137,16 @@ def test_what_is_spread_over_four_texts_is_found_in_each():
     assert found("john smith", a="x", b=long, c="smith") == [("b", "john"), ("c", "smith")]
 
 
+def test_thousands_of_words_are_few_texts():
+    """Each of them still leads back to its place, and what lies on both sides of a boundary to both."""
+    words = [f"word{index} jane" if index % 1000 == 7 else f"word{index}" for index in range(3000)]
+    document = json.dumps({"first": words, "n": 4111111111111111})
+    assert len(texts(prompt=document)) < 100
+    assert found("jane", prompt=document) == [("prompt", "jane")] * 3
+    assert found("n: 4111111111111111", prompt=document) == [("prompt", "4111111111111111")]
+    assert found("jane word8 ", prompt=document)[:2] == [("prompt", "jane"), ("prompt", "word8")]
+
+
 def test_labels_are_context_and_nothing_more():
     """A finding of a label alone is none; one that begins in it is one of the value, and of all of a number."""
     reading = Reading(PromptContent({"prompt": '{"seed": 4155552671, "text": "a b"}'}))
