@@ -6,6 +6,7 @@ outside of the span: `(john:1.2) (smith:1.3)` keeps its brackets and weights and
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -69,8 +70,8 @@ def rewritten(text: str, covers: Sequence[Cover], edits: Callable[[str, Sequence
         return text
     made: list[Edit] = []
     placed: set[int] = set()
-    for part in all_parts(text):
-        local = [(index, part.local(cover.start, cover.end)) for index, cover in enumerate(covers)]
+    for part, met in _met(all_parts(text), covers):
+        local = [(index, part.local(covers[index].start, covers[index].end)) for index in met]
         within = [replace(covers[index], start=span[0], end=span[1]) for index, span in local if span]
         if within:
             placed.update(index for index, span in local if span)
@@ -78,6 +79,18 @@ def rewritten(text: str, covers: Sequence[Cover], edits: Callable[[str, Sequence
     if len(placed) != len(covers):
         raise RedactionError("a finding lies between the texts of a structured prompt", reason="no_such_span")
     return applied(text, made)
+
+
+def _met(parts: Sequence[Part], covers: Sequence[Cover]) -> Iterator[tuple[Part, list[int]]]:
+    """The parts that covers reach into, each with the indices of those."""
+    met: dict[int, list[int]] = {}
+    for index, cover in enumerate(covers):
+        for place in range(bisect_right(parts, cover.start, key=lambda part: part.end), len(parts)):
+            if parts[place].start >= cover.end:
+                break
+            met.setdefault(place, []).append(index)
+    for place, indices in sorted(met.items()):
+        yield parts[place], indices
 
 
 def _written(part: Part, edits: Sequence[Edit], *, ascii_only: bool) -> Iterator[Edit]:

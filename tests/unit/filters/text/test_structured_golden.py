@@ -1,6 +1,7 @@
 """Prompts as A1111, ComfyUI, InvokeAI, Fooocus and SwarmUI write them: what is found, and what is released."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,14 @@ def test_released_prompts(case):
     for before, after in zip(content.fields.values(), released.fields.values(), strict=True):
         if before.startswith("{") and '"' in before:
             assert type(json.loads(before)) is type(json.loads(after))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("document", [{"t": ["a@b.co"] * 3000}, {"t": "a@b.co (x:1.2) " * 3000}], ids=["many", "long"])
+def test_dense_documents_are_redacted_in_linear_time(document):
+    content = PromptContent({"prompt": json.dumps(document)})
+    found = hits(content)
+    started = time.process_time()
+    released = MEDIUM.redact(content, found, "acme").fields["prompt"]
+    assert time.process_time() - started < 5
+    assert released == content.fields["prompt"].replace("a@b.co", "<EMAIL_ADDRESS>")
