@@ -87,10 +87,17 @@ def lags(app: faust.App) -> list[tuple[str, int, int]]:
     result = []
     for tp in partitions(app):
         high = consumer.highwater(tp)
-        committed = consumer._committed_offset.get(tp)  # noqa: SLF001  pinned by tests/contract
+        committed = committed_offset(app, tp.topic, tp.partition)
         if high is not None and committed is not None:
             result.append((tp.topic, tp.partition, max(0, high - committed)))
     return result
+
+
+def committed_offset(app: faust.App, topic: str, partition: int) -> int | None:
+    """The offset from which a replay would begin, as far as this process has committed it or read it."""
+    consumer: Any = app.consumer
+    committed: int | None = consumer._committed_offset.get(TP(topic, partition))  # noqa: SLF001  pinned by tests/contract
+    return committed
 
 
 def partitions(app: faust.App) -> set[TP]:

@@ -21,6 +21,7 @@ from filters.text.patterns import PatternDetector
 from models.face import build_face_detector
 from models.manifest import load_manifest
 from models.weights import WeightStore
+from streams.attempts import Partition
 from streams.attempts_topic import TopicAttempts
 from streams.claim_check import ClaimCheck, ClaimRules
 from streams.dead_letter import LetterKeeping
@@ -173,11 +174,18 @@ def build_gate(
     return gate
 
 
-def build_attempts(settings: Settings, deliverer: Deliverer) -> TopicAttempts:
-    """The count of attempts that all workers of the group share."""
-    client = client_arguments(settings.kafka)
-    timeout = settings.delivery.deliver_seconds
-    return TopicAttempts(client, settings.topics.attempts, settings.kafka.group, deliverer, timeout=timeout)
+def build_attempts(
+    settings: Settings, deliverer: Deliverer, committed: Callable[[Partition], int | None]
+) -> TopicAttempts:
+    """What all workers of the group know of judgings."""
+    return TopicAttempts(
+        client_arguments(settings.kafka),
+        settings.topics.attempts,
+        settings.kafka.group,
+        deliverer,
+        timeout=settings.delivery.deliver_seconds,
+        committed=None if settings.delivery.transactional else committed,
+    )
 
 
 class PolicySource(Protocol):

@@ -7,31 +7,30 @@ cannot be delivered the process ends without acknowledging, and the input is rep
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from filters.errors import DeliveryError, DetectionError, DetectorTimeout, InferenceError, PoisonRecord
+from filters.errors import DeliveryError
 from streams.acks import AckLedger, Delivery
-from streams.attempts import GIVE_UP_AT, AttemptLog
+from streams.attempts import AttemptLog, History
+from streams.bounded_judging import BatchJudge, BoundedJudging
 from streams.isolation import Isolation
 from streams.judge import Judgement
 from streams.message import RawMessage
 from streams.outlet import Judged, Outlet
+from streams.rejudging import ending_of, judged_again
 
 EXIT_DELIVERY_FAILED = 70
 """EX_SOFTWARE of sysexits.h; an orchestrator restarts the process and the input is replayed."""
 _POLICY_POLL_SECONDS = 0.1
-_JUDGE_SHARE = 0.8
-"""Of the time that the gate waits, what the judge is told: it stops by itself, so that few threads are left behind."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateLimits:
     """How much the gate takes on. Seconds and bytes; `in_flight` batches are judged at a time.
 
-    `queue_bytes` bounds what is taken in and not yet acknowledged, one record more at most. One hanging record leaves a
-    thread behind for each bisection, about seven; at `stuck_threads` the process ends.
+    `queue_bytes` bounds what is taken in and not yet acknowledged, one record more at most. At `stuck_threads` that
+    hang the process ends.
     """
 
     batch_records: int
@@ -51,7 +50,7 @@ class SharedParts:
 
     Args:
         outlet: makes outputs durable.
-        attempts: counts, beyond this process, the judgings that never ended.
+        attempts: knows, beyond this process, the judgings that never ended, and how the latest ended.
         isolation: a record that is tried again is judged alone in the whole process.
     """
 
@@ -62,25 +61,16 @@ class SharedParts:
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """A delivery, and its record with the number of this attempt."""
+    """A delivery, its record with the number of this attempt, and what is known of earlier ones."""
 
     delivery: Delivery
     raw: RawMessage
+    history: History
 
     @property
     def suspect(self) -> bool:
         """Whether a process ended while it judged this record."""
         return self.raw.attempts > 1
-
-
-class BatchJudge(Protocol):
-    """Judges raw messages in a worker thread."""
-
-    def judge(self, raws: Sequence[RawMessage], deadline: float) -> list[Judgement]:
-        """One judgement a message, in order; `deadline` in `time.monotonic` seconds; may raise anything."""
-
-    def failed(self, raw: RawMessage, error: DetectionError) -> Judgement:
-        """The judgement of a message that could not be judged; must not raise."""
 
 
 class GateObserver(Protocol):
@@ -115,7 +105,7 @@ class Gate:
         may_judge: Callable[[], bool] = lambda: True,
     ) -> None:
         self._may_judge = may_judge
-        self._judge = judge
+        self._judging = BoundedJudging(judge, limits.judge_seconds, limits.in_flight, limits.stuck_threads, on_fatal)
         self._outlet = shared.outlet
         self._attempts = shared.attempts
         self._isolation = shared.isolation
@@ -126,8 +116,6 @@ class Gate:
         self._held_over: _Taken | None = None
         self._slots = asyncio.Semaphore(limits.in_flight)
         self._ledger = AckLedger(time.time)
-        self._threads = ThreadPoolExecutor(limits.stuck_threads + limits.in_flight, thread_name_prefix="judge")
-        self._stuck = 0
         self._taken_bytes = 0
         self._room = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -150,8 +138,8 @@ class Gate:
             self._ledger.close(delivery)
             return
         self._taken_bytes += delivery.raw.size
-        raw = replace(delivery.raw, attempts=earlier + 1) if earlier else delivery.raw
-        self._queue.put_nowait(_Taken(delivery, raw))
+        raw = replace(delivery.raw, attempts=earlier.attempts + 1) if earlier.attempts else delivery.raw
+        self._queue.put_nowait(_Taken(delivery, raw, earlier))
 
     async def run(self) -> None:
         """Form batches and pass them through, until cancelled."""
@@ -185,7 +173,7 @@ class Gate:
     @property
     def has_stuck_threads(self) -> bool:
         """Whether threads hang that the interpreter would wait for on exit."""
-        return self._stuck > 0
+        return self._judging.stuck > 0
 
     @property
     def oldest_age(self) -> float:
@@ -230,10 +218,8 @@ class Gate:
     async def _pass_through(
         self, batch: Sequence[_Taken], previous: asyncio.Future[None], released: asyncio.Future[None]
     ) -> None:
-        raws = [taken.raw for taken in batch]
-        judgements = await self._judged(raws)
-        judged = [(taken.delivery, judgement) for taken, judgement in zip(batch, judgements, strict=True)]
-        await self._send(raws, judged, previous)
+        judgements = await self._judged(batch)
+        await self._send(batch, judgements, previous)
         now = time.time()
         for taken, judgement in zip(batch, judgements, strict=True):
             stamp = taken.raw.timestamp_ms
@@ -242,73 +228,32 @@ class Gate:
         self._progress = time.monotonic()
         released.set_result(None)
         self._slots.release()
-        self._give_back(sum(raw.size for raw in raws))
+        self._give_back(sum(taken.raw.size for taken in batch))
 
-    async def _send(self, raws: Sequence[RawMessage], judged: Sequence[Judged], previous: asyncio.Future[None]) -> None:
-        """Write; content only when it is durable that the judging has ended: what is given up was never released."""
+    async def _send(
+        self, batch: Sequence[_Taken], judgements: Sequence[Judgement], previous: asyncio.Future[None]
+    ) -> None:
+        """Write; content only when it is durable how the judging ended: no replay ends otherwise."""
         seconds = self._limits.deliver_seconds
-        if raws[0].attempts > 1:
-            await self._attempts.survived(raws)  # nor may a verdict be written that another attempt would contradict
+        judged: list[Judged] = [(taken.delivery, judgement) for taken, judgement in zip(batch, judgements, strict=True)]
+        endings = [(taken.raw, ending_of(judgement)) for taken, judgement in zip(batch, judgements, strict=True)]
+        if batch[0].suspect:
+            await self._attempts.ended(endings)  # nor may a verdict be written that another attempt would contradict
             await self._outlet.send(judged, previous, seconds)
             return
-        ready = asyncio.gather(asyncio.shield(previous), self._attempts.survived(raws))
+        ready = asyncio.gather(asyncio.shield(previous), self._attempts.ended(endings))
         try:
             await self._outlet.send(judged, ready, seconds)
         finally:
             ready.cancel()
 
-    async def _judged(self, raws: Sequence[RawMessage]) -> list[Judgement]:
-        attempt = raws[0].attempts
+    async def _judged(self, batch: Sequence[_Taken]) -> list[Judgement]:
+        raws = [taken.raw for taken in batch]
         # noted inside: a record that waits for its turn has nothing to do with a death meanwhile
-        async with self._isolation.together() if attempt == 1 else self._isolation.alone():
+        async with self._isolation.alone() if batch[0].suspect else self._isolation.together():
             await self._attempts.begin(raws)
-            if attempt < GIVE_UP_AT:
-                return await self._judge_within(raws, time.monotonic() + self._limits.judge_seconds)
-            ends = f"the process ended {attempt - 1} times while it judged this record"
-            return [self._judge.failed(raw, PoisonRecord(ends)) for raw in raws]
+            return await judged_again(self._judging, raws, [taken.history for taken in batch])
 
     def _give_back(self, size: int) -> None:
         self._taken_bytes -= size
         self._room.set()
-
-    async def _judge_within(self, raws: Sequence[RawMessage], deadline: float) -> list[Judgement]:
-        """Judge; on an error or a hang, bisect until the record that causes it stands alone."""
-        remaining = deadline - time.monotonic()
-        budget = remaining if len(raws) == 1 else remaining / 2
-        try:
-            return await self._in_thread(raws, budget)
-        except DetectionError as error:
-            if len(raws) == 1 or time.monotonic() >= deadline:
-                return [self._judge.failed(raw, error) for raw in raws]
-        middle = len(raws) // 2
-        halves = (self._judge_within(part, deadline) for part in (raws[:middle], raws[middle:]))
-        first, second = await asyncio.gather(*halves)
-        return first + second
-
-    async def _in_thread(self, raws: Sequence[RawMessage], budget: float) -> list[Judgement]:
-        if budget <= 0:
-            raise DetectorTimeout("the batch deadline passed before the judging began")
-        deadline = time.monotonic() + budget * _JUDGE_SHARE
-        work = asyncio.get_running_loop().run_in_executor(self._threads, self._judge.judge, raws, deadline)
-        try:
-            # shielded: a hung thread cannot be cancelled, it is left behind and counted
-            judgements = await asyncio.wait_for(asyncio.shield(work), budget)
-        except TimeoutError:
-            self._leave_behind(work)
-            raise DetectorTimeout("the judging did not end before the deadline") from None
-        except Exception as error:  # noqa: BLE001  whatever the judge raises, its records are isolated and rejected
-            raise InferenceError(f"the judging raised {type(error).__name__}", reason="judge_raised") from None
-        if len(judgements) != len(raws):
-            raise InferenceError(f"{len(judgements)} judgements for {len(raws)} records", reason="wrong_count")
-        return judgements
-
-    def _leave_behind(self, work: asyncio.Future[list[Judgement]]) -> None:
-        self._stuck += 1
-        if self._stuck >= self._limits.stuck_threads:
-            self._on_fatal(DeliveryError(f"{self._stuck} judging threads hang", reason="threads_exhausted"))
-
-        def came_back(done: asyncio.Future[list[Judgement]]) -> None:
-            self._stuck -= 1
-            done.exception()  # seen, so that asyncio does not print it: its text may hold content
-
-        work.add_done_callback(came_back)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from filters.errors import (
-    DetectionError,
     MessageError,
     PayloadTooLarge,
     RecordError,
@@ -120,7 +119,7 @@ class Judge:
     def _unfetched(self, message: ReadMessage, error: VeilstreamError) -> Outcome:
         return self._pipeline.failed(message.record, error, "fetch")
 
-    def failed(self, raw: RawMessage, error: DetectionError) -> Judgement:
+    def failed(self, raw: RawMessage, error: VeilstreamError) -> Judgement:
         """The judgement of a message whose judging failed as a whole."""
         # a record that killed even an attempt which only read it is not read again
         unread = MessageError("reading the message ended the process", reason="poison")

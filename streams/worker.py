@@ -13,7 +13,8 @@ from filters.errors import DeliveryError
 from filters.pipeline import AnyMedium, FilterPipeline
 from filters.records import ContentKind
 from streams import app as build
-from streams.agents import attach, has_joined, lags, run_until
+from streams.agents import attach, committed_offset, has_joined, lags, run_until
+from streams.attempts import Partition
 from streams.attempts_topic import TopicAttempts
 from streams.emit import KafkaEmitter
 from streams.gate import EXIT_DELIVERY_FAILED, Gate, SharedParts
@@ -82,7 +83,7 @@ class Worker:
         self._policies = build.build_policy_source(self._settings, board)
         await self._policies.start(self._settings.policies.catch_up_seconds)
         await self._emitter.start()
-        self._attempts = attempts = build.build_attempts(self._settings, self._emitter)
+        self._attempts = attempts = build.build_attempts(self._settings, self._emitter, self._committed)
         await attempts.start(self._settings.policies.catch_up_seconds)
         pipeline = FilterPipeline(media, board, self._metrics)
         self._outlet = outlet = await build.build_outlet(self._settings, self._emitter)
@@ -140,6 +141,10 @@ class Worker:
         """End at once: nothing that is open may be acknowledged, and threads may hang."""
         self._log.error("exiting without acknowledging", code=error.code, reason=error.reason, exit_code=70)
         os._exit(EXIT_DELIVERY_FAILED)
+
+    def _committed(self, partition: Partition) -> int | None:
+        offsets = (committed_offset(app, *partition) for app in self._apps.values())
+        return next((offset for offset in offsets if offset is not None), None)
 
     async def _watch_lag(self) -> None:
         while True:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from models.face import build_face_detector
 from models.manifest import load_manifest
@@ -14,6 +15,8 @@ from tests.support.brokers import Broker, RealKafka
 from tests.support.kafka_jars import kafka_jars, why_no_real_kafka
 
 ROOT = Path(__file__).parents[1]
+settings.register_profile("shared", deadline=None)  # machines are shared: a slow example is no defect
+settings.load_profile("shared")
 BROKER_FIXTURES = {"embedded_broker", "kafka_home", "real_kafka", "kafka_broker"}
 
 

@@ -15,6 +15,7 @@ from filters.findings import EntityType, TextFinding
 from filters.policy import FilterPolicy
 from filters.records import PromptContent
 from filters.verdict import Verdict
+from streams.attempts import Ending, History
 from streams.emit import OutputRecord
 from streams.message import RawMessage
 from streams.object_url import ObjectUrl
@@ -127,24 +128,28 @@ class MemoryDeliverer:
 
 
 class MemoryAttempts:
-    """`AttemptLog` that outlives the gates it is given to; `refuse` makes it fail."""
+    """`AttemptLog` that outlives the gates it is given to; nothing is ever committed; `refuse` makes it fail."""
 
     def __init__(self) -> None:
         self.counts: dict[tuple[str, int, int], int] = {}
+        self.endings: dict[tuple[str, int, int], Ending] = {}
         self.refuse = False
 
-    async def earlier(self, raw: RawMessage, generation: int) -> int:
+    async def earlier(self, raw: RawMessage, generation: int) -> History:
         assert generation >= 0
-        return self.counts.get((raw.topic, raw.partition, raw.offset), 0)
+        place = (raw.topic, raw.partition, raw.offset)
+        return History(self.counts.get(place, 0), self.endings.get(place))
 
     async def begin(self, raws: Sequence[RawMessage]) -> None:
         self._answer()
         self.counts |= {(raw.topic, raw.partition, raw.offset): raw.attempts for raw in raws}
 
-    async def survived(self, raws: Sequence[RawMessage]) -> None:
+    async def ended(self, endings: Sequence[tuple[RawMessage, Ending]]) -> None:
         self._answer()
-        for raw in raws:
-            self.counts.pop((raw.topic, raw.partition, raw.offset), None)
+        for raw, ending in endings:
+            place = (raw.topic, raw.partition, raw.offset)
+            self.counts.pop(place, None)
+            self.endings[place] = ending
 
     def _answer(self) -> None:
         if self.refuse:

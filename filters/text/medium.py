@@ -9,6 +9,7 @@ from filters.findings import EntityType, TextFinding
 from filters.keys import TenantKeys
 from filters.protocols import TextDetector
 from filters.records import ContentKind, PromptContent
+from filters.text.attributes import attributed
 from filters.text.redact import redact_fields
 
 _BATCH_CHARACTERS = 1 << 18
@@ -72,8 +73,14 @@ class PromptMedium:
     def detect(
         self, detector: TextDetector, batch: Sequence[PromptContent]
     ) -> Sequence[Sequence[TextFinding] | DetectionError]:
-        """Ask the detector."""
-        return detector.detect(batch)
+        """Ask the detector, and read the context of what it found (`filters.text.attributes`)."""
+        answers = detector.detect(batch)
+        if len(answers) != len(batch):
+            return answers  # the pipeline refuses it
+        return [
+            answer if isinstance(answer, DetectionError) else attributed(content, answer)
+            for content, answer in zip(batch, answers, strict=True)
+        ]
 
     def redact(self, decoded: PromptContent, hits: Sequence[Hit], tenant: str) -> PromptContent:
         """See `redact_fields`."""

@@ -12,8 +12,8 @@ from filters.text.context import ContextWords
 from filters.text.gate import GATES, Features, Gate
 from filters.text.normalize import view_of
 from filters.text.plausibility import judged
-from filters.text.prompt_syntax import GRAMMAR, is_number_like, technical_tokens, without_labelled_numbers
 from filters.text.recognizer import Recognizer
+from filters.text.technical import GRAMMAR, is_number_like, technical_tokens, without_labelled_numbers
 
 DEFAULT_BUDGET_SECONDS = 2.0
 """A hundred times what a prompt of 65,536 characters takes, unless it is made to take longer."""
@@ -30,7 +30,7 @@ class PatternDetector:
     """`TextDetector` over Presidio's pattern recognizers (cards, IBANs, e-mail addresses, national identifiers, …).
 
     Each text is searched as it stands and, where they differ, as it reads (`filters.text.normalize`). Findings in
-    technical tokens of the prompt are dropped (`filters.text.prompt_syntax`). Building one imports Presidio: seconds.
+    technical tokens of the prompt are dropped (`filters.text.technical`). Building one imports Presidio: seconds.
 
     Args:
         budget: seconds of searching that one prompt, with all its fields, may take.

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from filters.findings import EntityType
 from filters.text.candidate import Candidate
-from filters.text.prompt_syntax import TechnicalToken, covering, speaks_for
+from filters.text.technical import TechnicalToken, covering, speaks_for
 
 BARE_NUMBER_SCORE = 0.3
 """For a bare number whose only evidence is one check digit: below any threshold that asks for more than the form."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import pytest
 
 from filters.errors import ConfigurationError, DeliveryError
-from streams.attempts import AttemptLog
+from filters.verdict import Failure
+from streams.attempts import AttemptLog, Ending, History
 from streams.attempts_topic import TopicAttempts
 from streams.embedded_broker import EmbeddedBroker
 from streams.emit import KafkaEmitter
@@ -32,6 +33,10 @@ def raw(offset: int, partition: int = 0) -> RawMessage:
     return RawMessage("prompts", partition, offset, None, b"secret", (), 1000)
 
 
+async def begun(log: AttemptLog, offset: int, generation: int = 1) -> int:
+    return (await log.earlier(raw(offset), generation)).attempts
+
+
 async def memory_rig() -> AsyncIterator[Rig]:
     log = MemoryAttempts()
 
@@ -50,9 +55,10 @@ async def kafka_rig() -> AsyncIterator[Rig]:
         emitter = KafkaEmitter(client, 1 << 20)
         await emitter.start()
         opened: list[TopicAttempts] = []
+        committed: dict[tuple[str, int], int] = {}
 
         async def new() -> TopicAttempts:
-            log = TopicAttempts(client, TOPIC, "group", emitter, timeout=5.0)
+            log = TopicAttempts(client, TOPIC, "group", emitter, timeout=5.0, committed=committed.get)
             await log.start(10.0)
             opened.append(log)
             return log
@@ -79,31 +85,40 @@ async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
 async def test_what_has_begun_and_not_ended_is_known_to_the_next_process(rig):
     await rig.log.begin([raw(1), raw(2), raw(1, partition=1)])
     after = await rig.successor()
-    assert [await after.earlier(raw(offset), 1) for offset in (0, 1, 2, 3)] == [0, 1, 1, 0]
-    assert await after.earlier(raw(1, partition=1), 1) == 1
+    assert [await begun(after, offset) for offset in (0, 1, 2, 3)] == [0, 1, 1, 0]
+    assert (await after.earlier(raw(1, partition=1), 1)).attempts == 1
 
 
 async def test_attempts_add_up_over_processes(rig):
     await rig.log.begin([raw(1)])
     for count in (1, 2, 3):
         log = await rig.successor()
-        assert await log.earlier(raw(1), 1) == count
+        assert await begun(log, 1) == count
         await log.begin([replace(raw(1), attempts=count + 1)])
 
 
-async def test_what_survived_is_no_suspect(rig):
-    await rig.log.begin([raw(1), raw(2)])
-    await rig.log.survived([raw(1)])
+async def test_what_has_ended_is_no_suspect_and_its_ending_is_known(rig):
+    failure = Failure("detector_timeout", "budget", "detect")
+    await rig.log.begin([raw(1), raw(2), raw(3)])
+    await rig.log.ended([(raw(1), Ending()), (raw(3), Ending(failure))])
     after = await rig.successor()
-    assert [await after.earlier(raw(offset), 1) for offset in (1, 2)] == [0, 1]
+    known = [await after.earlier(raw(offset), 1) for offset in (1, 2, 3, 4)]
+    assert known == [History(0, Ending()), History(1), History(0, Ending(failure)), History()]
+
+
+async def test_a_process_that_lives_knows_its_own_endings(rig):
+    """Its next generation may bring it a record again whose commit came too late."""
+    await rig.log.begin([raw(1)])
+    await rig.log.ended([(raw(1), Ending())])
+    assert await rig.log.earlier(raw(1), 2) == History(0, Ending())
 
 
 async def test_a_process_that_lives_sees_what_another_began_since(rig):
     """Its next generation brings it the partitions of one that died."""
     other = await rig.successor()
-    assert await other.earlier(raw(1), 1) == 0
+    assert await begun(other, 1) == 0
     await rig.log.begin([raw(1)])
-    assert await other.earlier(raw(1), 2) == 1
+    assert await begun(other, 1, generation=2) == 1
 
 
 async def test_a_note_that_cannot_be_written_is_an_error(rig):

@@ -14,7 +14,7 @@ from confluent_kafka.admin import (
 )
 
 from tests.faults.conftest import MakeHouse, Record
-from tests.faults.trial import loaded_trial, wait_for
+from tests.faults.trial import BOTH_GUARANTEES, Guarantee, loaded_trial, wait_for
 from tests.support.cluster import KafkaCluster
 from tests.support.house import PARTITIONS, House
 
@@ -30,13 +30,14 @@ def wait_until_whole(cluster: KafkaCluster, house: House) -> None:
 
 
 @pytest.mark.timeout(120)
+@BOTH_GUARANTEES
 def test_the_leader_of_an_output_is_killed_and_leads_again(
-    cluster: KafkaCluster, houses: MakeHouse, rng: random.Random, seed: int, record: Record
+    cluster: KafkaCluster, houses: MakeHouse, guarantee: Guarantee, rng: random.Random, seed: int, record: Record
 ):
     """Leaders move when one dies, and move back by an election when it has returned."""
     house = houses(cluster)
     topic, partition = house.topics.verdicts, rng.randrange(PARTITIONS)
-    with loaded_trial(house, rng) as (running, load):
+    with loaded_trial(house, rng, guarantee) as (running, load):
         load.wait_for(rng.uniform(0.15, 0.3))
         first = cluster.leader(topic, partition)
         cluster.nodes[first].kill()
@@ -52,12 +53,13 @@ def test_the_leader_of_an_output_is_killed_and_leads_again(
 
 
 @pytest.mark.timeout(120)
+@BOTH_GUARANTEES
 def test_the_coordinator_of_the_group_is_bounced(
-    cluster: KafkaCluster, houses: MakeHouse, rng: random.Random, seed: int, record: Record
+    cluster: KafkaCluster, houses: MakeHouse, guarantee: Guarantee, rng: random.Random, seed: int, record: Record
 ):
     """`kill -9` of the broker that keeps the group and its offsets, and at once the same data again."""
     house = houses(cluster)
-    with loaded_trial(house, rng) as (running, load):
+    with loaded_trial(house, rng, guarantee) as (running, load):
         load.wait_for(rng.uniform(0.15, 0.4))
         cluster.nodes[cluster.coordinator(f"{house.group}-prompts")].restart()
         judged = running.judge(load.finish())
@@ -67,12 +69,13 @@ def test_the_coordinator_of_the_group_is_bounced(
 
 
 @pytest.mark.timeout(150)
+@BOTH_GUARANTEES
 def test_two_of_three_brokers_are_gone_for_some_seconds(
-    cluster: KafkaCluster, houses: MakeHouse, rng: random.Random, seed: int, record: Record
+    cluster: KafkaCluster, houses: MakeHouse, guarantee: Guarantee, rng: random.Random, seed: int, record: Record
 ):
     """No write can have two copies: nothing is committed meanwhile, and everything is delivered afterwards."""
     house = houses(cluster)
-    with loaded_trial(house, rng) as (running, load):
+    with loaded_trial(house, rng, guarantee) as (running, load):
         load.wait_for(rng.uniform(0.15, 0.4))
         gone = rng.sample(sorted(cluster.nodes), 2)
         for number in gone:
@@ -89,14 +92,15 @@ def test_two_of_three_brokers_are_gone_for_some_seconds(
 
 
 @pytest.mark.timeout(120)
+@BOTH_GUARANTEES
 def test_writes_are_refused_for_want_of_copies(
-    cluster: KafkaCluster, houses: MakeHouse, rng: random.Random, seed: int, record: Record
+    cluster: KafkaCluster, houses: MakeHouse, guarantee: Guarantee, rng: random.Random, seed: int, record: Record
 ):
     """Released prompts need more copies than there are: verdicts pass, content is refused, nothing is committed."""
     house = houses(cluster)
     topic = house.topics.prompts_released
     gone = 1 + cluster.leader(topic, 0) % len(cluster.nodes)
-    with loaded_trial(house, rng) as (running, load):
+    with loaded_trial(house, rng, guarantee) as (running, load):
         load.wait_for(rng.uniform(0.15, 0.3))
         set_min_in_sync(cluster, topic, 3)
         cluster.nodes[gone].kill()

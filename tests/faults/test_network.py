@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.conftest import Breakable, MakeHouse, Record
-from tests.faults.trial import loaded_trial
+from tests.faults.trial import BOTH_GUARANTEES, Guarantee, loaded_trial
 from tests.support.proxy import Proxy
 from tests.support.worker import SESSION_SECONDS
 
@@ -41,18 +41,22 @@ def forgetful(proxy: Proxy, _: random.Random) -> None:
 
 
 @pytest.mark.timeout(120)
+@BOTH_GUARANTEES
 @pytest.mark.parametrize("fault", [cut, slow, silent, forgetful], ids=lambda fault: fault.__name__)
 def test_the_network_fails(
     fault: Callable[[Proxy, random.Random], None],
     breakable: Breakable,
     houses: MakeHouse,
+    guarantee: Guarantee,
     rng: random.Random,
     seed: int,
     record: Record,
 ):
     """The worker recovers unaided, or ends and recovers when it is started again."""
     house = houses(breakable)
-    settings = {"KAFKA__BOOTSTRAP_SERVERS": breakable.proxy.bootstrap_servers, "DELIVERY__DELIVER_SECONDS": "8"}
+    settings = {"KAFKA__BOOTSTRAP_SERVERS": breakable.proxy.bootstrap_servers, "DELIVERY__DELIVER_SECONDS": "8"} | dict(
+        guarantee
+    )
     with loaded_trial(house, rng, settings) as (running, load):
         load.wait_for(rng.uniform(0.1, 0.3))
         fault(breakable.proxy, rng)

@@ -7,6 +7,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import pytest
+
 from streams.gate import EXIT_DELIVERY_FAILED
 from tests.faults.rows import Row
 from tests.support.house import House
@@ -24,6 +26,13 @@ COMMIT_SECONDS = 30.0
 FREQUENT: Mapping[str, str] = MappingProxyType({"KAFKA__COMMIT_INTERVAL_SECONDS": "0.1"})
 """Commits that come often come at bad moments."""
 DELIVERY_FAILED = EXIT_DELIVERY_FAILED
+Guarantee = Mapping[str, str]
+"""The settings of one."""
+EXACTLY_ONCE: Guarantee = MappingProxyType({"DELIVERY__GUARANTEE": "exactly_once", "DELIVERY__DELIVER_SECONDS": "8"})
+AT_LEAST_ONCE: Guarantee = MappingProxyType({})
+BOTH_GUARANTEES = pytest.mark.parametrize(
+    "guarantee", [AT_LEAST_ONCE, EXACTLY_ONCE], ids=["at_least_once", "exactly_once"]
+)
 NEVER: Collection[int] = frozenset()
 """For faults that a worker survives."""
 
@@ -83,8 +92,9 @@ def wait_for(condition: Callable[[], bool], what: str, timeout: float = 20.0) ->
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of a trial."""
+    """What became of a trial. `once`: under `exactly_once`."""
 
+    once: bool
     report: Report
     exits: tuple[int, ...]
     last_exit: int
@@ -94,11 +104,13 @@ class Judged:
     rounds: int
 
     def row(self, fault: str, broker: str, seed: int) -> Row:
-        return Row.of(self.report, fault, broker, self.exits, seed)
+        name = f"exactly once: {fault}" if self.once else fault
+        return Row.of(self.report, name, broker, self.exits, seed)
 
     def holds(self, exits: Collection[int] = frozenset({DELIVERY_FAILED})) -> None:
         """Assert every promise; workers may have ended with these codes only."""
         assert self.report.problems == {}
+        assert not self.once or self.report.duplicates == 0
         assert self.findings == []
         assert self.rounds > 0, "the second reader saw nothing"
         assert self.settled
@@ -114,6 +126,7 @@ class Trial:
     house: House
     supervisor: Supervisor
     reader: SecondReader
+    once: bool
 
     def judge(self, inputs: Sequence[Input], timeout: float = SETTLE_SECONDS) -> Judged:
         """Wait until all is out and committed, stop the worker in order, and ask the oracle."""
@@ -124,6 +137,7 @@ class Trial:
         last_exit = self.supervisor.stop()
         self.reader.stop()
         return Judged(
+            once=self.once,
             report=oracle.report(inputs),
             exits=tuple(self.supervisor.exits),
             last_exit=last_exit,
@@ -145,7 +159,8 @@ def trial(
         supervisor = stack.enter_context(Supervisor(lambda: started(house, settings)))
         supervisor.worker.wait_ready()
         reader = SecondReader(house.bootstrap, house.topics, prompt_group(house), written)
-        yield Trial(house, supervisor, stack.enter_context(reader))
+        once = "DELIVERY__GUARANTEE" in settings
+        yield Trial(house, supervisor, stack.enter_context(reader), once)
 
 
 @contextmanager

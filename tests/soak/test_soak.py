@@ -27,7 +27,7 @@ def test_a_minute_or_two_of_load_brings_bursts_pictures_and_every_kind_of_fault(
 
 def test_faults_reach_the_worker_as_they_were_meant():
     """Through its command line."""
-    faults = Faults(Step.BEFORE_ACK, 3, 0.1, 0.2, 5, "a mutant", ("prompts",))
+    faults = Faults(Step.BEFORE_ACK, 3, 0.1, 0.2, 7, 5, "a mutant", ("prompts",))
     assert read_faults(faults.command[-1]) == faults
     assert read_faults(Faults().command[-1]) == Faults()
 

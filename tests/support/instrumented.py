@@ -18,7 +18,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 
-from filters.errors import DetectionError
+from filters.errors import VeilstreamError
 from filters.records import ContentKind
 from streams import app as build
 from streams import worker as workers
@@ -49,7 +49,8 @@ class Faults:
     """What is to go wrong in one worker.
 
     `kill_at` the `kill_nth` time, the process ends as by `kill -9`. `slow_seconds` is what a detector takes for each
-    record, `deliver_delay_seconds` what each round of writing takes on top. `mutant` names one of `mutants`.
+    record, `deliver_delay_seconds` what each round of writing takes on top. The first `failing_calls` of the judge
+    raise, as where there is no time or no memory for a while. `mutant` names one of `mutants`.
     Marked records make the detectors misbehave (`faulty_detectors`) in every case. `allocatable_bytes` limits the
     address space beyond what the loaded worker has.
     """
@@ -58,6 +59,7 @@ class Faults:
     kill_nth: int = 1
     slow_seconds: float = 0.0
     deliver_delay_seconds: float = 0.0
+    failing_calls: int = 0
     allocatable_bytes: int | None = None
     mutant: str | None = None
     streams: tuple[str, ...] = ("prompts", "images")
@@ -84,17 +86,20 @@ class Executioner:
 
 
 class WatchedJudge:
-    """`BatchJudge` that passes by the executioner."""
+    """`BatchJudge` that passes by the executioner, and raises so many times first."""
 
-    def __init__(self, judge: Judge, executioner: Executioner) -> None:
+    def __init__(self, judge: Judge, executioner: Executioner, failing_calls: int) -> None:
         self._judge = judge
         self._executioner = executioner
+        self._failures = iter(range(failing_calls))
 
     def judge(self, raws: Sequence[RawMessage], deadline: float) -> list[Judgement]:
         self._executioner.passing(Step.BEFORE_JUDGING)
+        if next(self._failures, None) is not None:
+            raise MemoryError
         return self._judge.judge(raws, deadline)
 
-    def failed(self, raw: RawMessage, error: DetectionError) -> Judgement:
+    def failed(self, raw: RawMessage, error: VeilstreamError) -> Judgement:
         return self._judge.failed(raw, error)
 
     def __getattr__(self, name: str) -> Any:
@@ -119,18 +124,20 @@ class WatchedOutlet:
 def install(faults: Faults, topics: TopicNames) -> None:
     """Put the faults between the worker's parts, in this process."""
     executioner = Executioner(faults.kill_at, faults.kill_nth)
-    _wrap_judges(executioner)
+    _wrap_judges(faults, executioner)
     _wrap_detectors(faults)
     _wrap_outlet(faults, executioner)
     _wrap_emitter(faults, executioner, topics)
     _wrap_commits(executioner)
     if faults.mutant == mutants.WRITES_AFTER_A_STOP:
         workers.watch_for_suspension = lambda *_: asyncio.sleep(0)
+    if faults.mutant == mutants.FORGETS_ENDINGS:
+        build.TopicAttempts = mutants.ForgetfulAttempts
 
 
-def _wrap_judges(executioner: Executioner) -> None:
+def _wrap_judges(faults: Faults, executioner: Executioner) -> None:
     original = build.build_judge
-    build.build_judge = lambda *given: WatchedJudge(original(*given), executioner)
+    build.build_judge = lambda *given: WatchedJudge(original(*given), executioner, faults.failing_calls)
 
 
 def _wrap_detectors(faults: Faults) -> None:

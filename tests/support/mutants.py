@@ -5,12 +5,16 @@ The stock Faust agent, the fourth, is a program of its own: `tests.support.stock
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 
 from filters.errors import InferenceError
 from filters.findings import Finding
 from filters.pipeline import AnyMedium, FilterPipeline
 from filters.protocols import Detector
+from streams.attempts import History
+from streams.attempts_topic import TopicAttempts
 from streams.emit import Deliverer
+from streams.message import RawMessage
 from streams.outlet import AtLeastOnceOutlet, Judged, Outlet
 
 ACKS_BEFORE_PRODUCE = "acks_before_produce"
@@ -18,6 +22,8 @@ CONTENT_BEFORE_VERDICT = "content_before_verdict"
 PASSES_ON_ERROR = "passes_on_error"
 WRITES_AFTER_A_STOP = "writes_after_a_stop"
 """It does not notice that it was stopped beyond its session."""
+FORGETS_ENDINGS = "forgets_endings"
+"""A replay knows nothing of how the judging before it ended."""
 
 
 class HastyAckOutlet(AtLeastOnceOutlet):
@@ -41,6 +47,13 @@ class ContentFirstOutlet(AtLeastOnceOutlet):
         outputs = [output for _, judgement in batch for output in judgement.outputs]
         await self._deliverer.deliver(outputs, seconds)
         await self._deliverer.deliver([judgement.audit for _, judgement in batch], seconds)
+
+
+class ForgetfulAttempts(TopicAttempts):
+    """Counts what was begun, and remembers no answer."""
+
+    async def earlier(self, raw: RawMessage, generation: int) -> History:
+        return replace(await super().earlier(raw, generation), ending=None)
 
 
 class PassingPipeline(FilterPipeline):

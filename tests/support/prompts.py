@@ -20,7 +20,7 @@ from filters.text.gate import PHONE_DIGITS
 from filters.text.patterns import PatternDetector
 from filters.text.plausibility import judged
 from filters.text.presidio_recognizers import predefined
-from filters.text.prompt_syntax import technical_tokens
+from filters.text.technical import technical_tokens
 
 ROOT = Path(__file__).parents[2]
 

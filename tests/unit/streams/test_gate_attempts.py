@@ -5,8 +5,9 @@ import threading
 
 import pytest
 
-from filters.errors import DeliveryError
-from streams.attempts import GIVE_UP_AT
+from filters.errors import DeliveryError, DetectorTimeout
+from filters.verdict import Failure
+from streams.attempts import GIVE_UP_AT, Ending
 from streams.gate import Gate, GateLimits, SharedParts
 from streams.isolation import Isolation
 from streams.outlet import AtLeastOnceOutlet
@@ -28,9 +29,9 @@ class Spy(MemoryAttempts):
         await super().begin(raws)
         self.events.append(("begin", tuple(message.offset for message in raws)))
 
-    async def survived(self, raws):
-        await super().survived(raws)
-        self.events.append(("survived", tuple(message.offset for message in raws)))
+    async def ended(self, endings):
+        await super().ended(endings)
+        self.events.append(("ended", tuple(message.offset for message, _ in endings)))
 
 
 class SpyDeliverer(MemoryDeliverer):
@@ -54,8 +55,9 @@ async def test_a_judging_is_noted_before_it_begins_and_noted_as_ended_before_con
         await rig.settled(2)
     names = [name for name, _ in events]
     assert names[:2] == ["begin", "judge"]
-    assert events.index(("survived", (0, 1))) < events.index(("write", ("released",)))
+    assert events.index(("ended", (0, 1))) < events.index(("write", ("released",)))
     assert rig.attempts.counts == {}
+    assert rig.attempts.endings == {("prompts", 0, 0): Ending(), ("prompts", 0, 1): Ending()}
 
 
 async def test_a_record_whose_process_died_is_judged_alone_and_counted():
@@ -120,7 +122,7 @@ async def test_a_suspect_of_one_stream_is_alone_in_the_whole_process():
     assert most[0] > 1, "the others were judged side by side"
 
 
-@pytest.mark.parametrize("refused_from", ["begin", "survived"])
+@pytest.mark.parametrize("refused_from", ["begin", "ended"])
 async def test_where_attempts_cannot_be_noted_nothing_is_released_and_nothing_acked(refused_from):
     attempts = MemoryAttempts()
     attempts.refuse = refused_from == "begin"
@@ -139,3 +141,75 @@ async def test_where_attempts_cannot_be_noted_nothing_is_released_and_nothing_ac
     assert rig.acks == []
     assert [record for record in rig.deliverer.records if record.topic == "released"] == []
     assert len(seen) == (0 if refused_from == "begin" else 1)
+
+
+FIVE = ("prompts", 0, 5)
+TIMED_OUT = Ending(Failure("detector_timeout", "budget", "detect"))
+
+
+def topics_of(rig, offset):
+    return {record.topic for record in rig.deliverer.records if record.value == f"0:{offset}".encode()}
+
+
+def attempts_that_ended(place, ending):
+    attempts = MemoryAttempts()
+    attempts.endings[place] = ending
+    return attempts
+
+
+def fails_at(times):
+    """A judge that has no answer for offset 5, so often; `calls` tells what it was asked."""
+    calls = []
+
+    def judge(raws):
+        if any(message.offset == 5 for message in raws):
+            calls.append([message.offset for message in raws])
+            if sum(len(call) == 1 for call in calls) <= times:
+                raise DetectorTimeout("of the test")
+
+    judge.calls = calls
+    return judge
+
+
+async def test_what_may_be_released_already_is_judged_until_there_is_an_answer_again():
+    """Else a replay on a busy machine would reject what was released under the same id."""
+    judge = fails_at(2)
+    async with Rig(judge, attempts=attempts_that_ended(FIVE, Ending())) as rig:
+        await rig.submit(*(raw(offset) for offset in range(8)))
+        await rig.settled(8)
+    assert topics_of(rig, 5) == {"released"}
+    assert judge.calls[-2:] == [[5], [5]], "by itself: the others had their answers"
+    assert rig.fatal == []
+
+
+async def test_where_there_is_no_answer_again_nothing_is_written_and_nothing_acked():
+    async with Rig(fails_at(99), attempts=attempts_that_ended(FIVE, Ending())) as rig:
+        await rig.submit(raw(5))
+        async with asyncio.timeout(5):
+            while not rig.fatal:
+                await asyncio.sleep(0.01)
+    assert [error.reason for error in rig.fatal] == ["not_judged_again"]
+    assert rig.deliverer.records == []
+    assert rig.acks == []
+    assert rig.attempts.counts == {FIVE: 1}, "the next process counts it, and gives it up in the end"
+
+
+async def test_what_failed_fails_again_though_it_could_be_judged_now():
+    """Its rejection may be out: a release under the same id would contradict it."""
+    judge = fails_at(0)
+    async with Rig(judge, attempts=attempts_that_ended(FIVE, TIMED_OUT)) as rig:
+        await rig.submit(*(raw(offset) for offset in range(8)))
+        await rig.settled(8)
+    assert judge.calls == []
+    assert topics_of(rig, 5) == {"rejected"}
+    assert topics_of(rig, 4) == {"released"}
+    assert rig.attempts.endings[FIVE].failure.code == "detector_timeout"
+
+
+async def test_without_an_earlier_answer_a_failure_is_not_tried_again():
+    judge = fails_at(99)
+    async with Rig(judge) as rig:
+        await rig.submit(raw(5))
+        await rig.settled(1)
+    assert judge.calls == [[5]]
+    assert topics_of(rig, 5) == {"rejected"}

@@ -4,7 +4,7 @@ import pytest
 
 from filters.findings import EntityType
 from filters.text.plausibility import is_branded_card
-from filters.text.prompt_syntax import TokenKind, speaks_for, technical_tokens, without_labelled_numbers
+from filters.text.technical import TokenKind, speaks_for, technical_tokens, without_labelled_numbers
 from tests.support.prompts import findings
 
 
