@@ -5,20 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from filters.findings import EntityType, Finding, ImageFinding, TextFinding
-from filters.policy import (
-    CosmeticOperator,
-    FillRegion,
-    FilterPolicy,
-    ImageOperator,
-    ImageRule,
-    ImageSection,
-    MetadataHandling,
-    Mode,
-    PromptRule,
-    ReplaceText,
-    Section,
-    TextOperator,
-)
+from filters.policy import FilterPolicy, ImageRule, ImageSection, MetadataHandling, Mode, PromptRule, Section
+from filters.policy_operators import CosmeticOperator, FillRegion, ImageOperator, ReplaceText, TextOperator
 from filters.records import ContentKind
 from filters.verdict import Action, strictest
 
@@ -66,7 +54,9 @@ def _applies(rule: PromptRule | ImageRule, finding: Finding) -> bool:
     if finding.entity_type not in rule.entities or finding.score < rule.min_score:
         return False
     if isinstance(rule, PromptRule):
-        return isinstance(finding, TextFinding) and finding.attributes.isdisjoint(rule.unless)
+        if not isinstance(finding, TextFinding) or (rule.lists and finding.term_list not in rule.lists):
+            return False
+        return finding.attributes.isdisjoint(rule.unless)
     return isinstance(finding, ImageFinding) and rule.source in (None, finding.source)
 
 

@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 from filters.decide import Hit
 from filters.errors import DetectionError
 from filters.findings import EntityType, Finding
+from filters.policy import FilterPolicy
 from filters.protocols import Detector
 from filters.records import ContentKind
 
@@ -55,8 +56,13 @@ class Medium(Protocol[C, D, DetectorT]):
     def own_findings(self, decoded: D) -> Sequence[Finding]:
         """What decoding itself revealed (metadata)."""
 
-    def detect(self, detector: DetectorT, batch: Sequence[D]) -> Sequence[Sequence[Finding] | DetectionError]:
+    def detect(
+        self, detector: DetectorT, batch: Sequence[D], policies: Sequence[FilterPolicy] = ()
+    ) -> Sequence[Sequence[Finding] | DetectionError]:
         """One list of findings a record, in the order of `batch`, or the error that this record alone met.
+
+        What `redact` wrote into content is no finding. `policies` has each record's; a detector of the tenant's own
+        terms needs them.
 
         Raises whatever the detector raises.
         """

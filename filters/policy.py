@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from filters.errors import PolicyError
 from filters.findings import ContextAttribute, EntityType, FindingSource
+from filters.policy_operators import KEYED_OPERATORS, ImageOperator, TextOperator
+from filters.policy_part import PolicyPart, RuleId
+from filters.policy_terms import MAX_LISTS, TermList, check_term_lists
 from filters.records import ContentKind
 from filters.verdict import Action, PolicyRef
 
@@ -20,10 +23,6 @@ DEFAULT_MIN_SCORE = 0.4
 """Presidio gives its weaker patterns 0.4 once a context word stands near; below lies noise."""
 
 Score = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Mode(StrEnum):
@@ -38,10 +37,9 @@ class Mode(StrEnum):
 # ── rules ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 Entities = Annotated[tuple[EntityType, ...], Field(min_length=1)]
-RuleId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 
 
-class _Rule(_Document):
+class _Rule(PolicyPart):
     id: RuleId | None = Field(default=None, description="Named in verdicts; else the rule's place in the document.")
     entities: Entities
     min_score: Score = DEFAULT_MIN_SCORE
@@ -63,6 +61,15 @@ class PromptRule(_Rule):
     unless: tuple[ContextAttribute, ...] = Field(
         default=(), description="The rule passes over findings that carry one of these attributes."
     )
+    lists: tuple[RuleId, ...] = Field(
+        default=(), description="For `TERM`: only what these term lists found; all of them where absent."
+    )
+
+    @model_validator(mode="after")
+    def _lists_go_with_terms(self) -> Self:
+        if self.lists and self.entities != (EntityType.TERM,):
+            raise ValueError("`lists` goes with `entities: [TERM]` alone")
+        return self
 
 
 class ImageRule(_Rule):
@@ -79,13 +86,21 @@ class MetadataHandling(StrEnum):
     KEEP = "keep"
 
 
-class PromptSection(_Document):
+class PromptSection(PolicyPart):
     """How prompts are judged."""
 
     rules: tuple[PromptRule, ...] = ()
+    terms: Annotated[tuple[TermList, ...], Field(max_length=MAX_LISTS)] = Field(
+        default=(), description="The tenant's own words and regular expressions, found as `TERM`."
+    )
+
+    @model_validator(mode="after")
+    def _terms_and_rules_meet(self) -> Self:
+        check_term_lists(self.terms, [rule.lists for rule in self.rules if EntityType.TERM in rule.entities])
+        return self
 
 
-class ImageSection(_Document):
+class ImageSection(PolicyPart):
     """How images are judged."""
 
     rules: tuple[ImageRule, ...] = ()
@@ -109,7 +124,7 @@ class Keeping(StrEnum):
     NONE = "none"
 
 
-class PolicySpec(_Document):
+class PolicySpec(PolicyPart):
     """The judgement itself. A kind of content without a section is rejected."""
 
     mode: Mode = Mode.ENFORCE
@@ -131,14 +146,14 @@ class PolicySpec(_Document):
         return self
 
 
-class PolicyMetadata(_Document):
+class PolicyMetadata(PolicyPart):
     """Whose policy this is, and its version, which must grow with each change."""
 
     tenant: Annotated[str, Field(pattern=TENANT_PATTERN)]
     version: Annotated[int, Field(ge=1, le=2**53 - 1)]  # whole in every JSON reader
 
 
-class FilterPolicy(_Document):
+class FilterPolicy(PolicyPart):
     """A tenant's policy document."""
 
     apiVersion: Literal["veilstream/v1"]  # noqa: N815  the document's own spelling
@@ -189,7 +204,7 @@ class Capabilities:
 
 def _keyed_operators(policy: FilterPolicy) -> bool:
     rules: Iterable[PromptRule] = policy.spec.prompts.rules if policy.spec.prompts else ()
-    return any(isinstance(rule.operator, HashText | PseudonymText) for rule in rules)
+    return any(isinstance(rule.operator, KEYED_OPERATORS) for rule in rules)
 
 
 def _needs_key(policy: FilterPolicy) -> bool:
@@ -216,7 +231,7 @@ def check_capabilities(policy: FilterPolicy, capabilities: Capabilities) -> None
     where = f"policy of tenant {policy.tenant!r}, version {policy.metadata.version}"
     if not capabilities.has_key and _needs_key(policy):
         raise PolicyError(
-            f"{where}: `hold`, `hash`, `pseudonym` and `sealed` need a key and none is set; set "
+            f"{where}: `hold`, `hash`, `encrypt`, `pseudonym` and `sealed` need a key and none is set; set "
             "VEILSTREAM_KEYS__MASTER",
             reason="key_missing",
         )

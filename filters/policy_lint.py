@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from filters.findings import EntityType
-from filters.policy import CosmeticOperator, FilterPolicy, ImageRule, Mode, PromptRule, Section
+from filters.policy import FilterPolicy, ImageRule, Mode, PromptRule, Section
 from filters.policy_issues import IssueCode, PolicyIssue
+from filters.policy_operators import CosmeticOperator
 from filters.policy_yaml import Path, YamlTree
 
 Rule = PromptRule | ImageRule

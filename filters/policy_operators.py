@@ -1,15 +1,39 @@
-"""The operators of policy documents: how a private span or region is covered, and whether that can be undone."""
+"""The operators of policy documents: what stands in a private span's or region's place, and who can undo it."""
 
 from enum import StrEnum
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from filters.policy_part import PolicyPart
+
+
+class Reversible(StrEnum):
+    """Who can get back from what an operator wrote to what stood there; in the JSON Schema as `x-reversible`.
+
+    `by_guess_with_key`: whoever holds the master key can test a guess, and nothing more. `in_part`: the operator keeps
+    a part of the span for everybody to read, and the rest is gone.
+    """
+
+    BY_NOBODY = "by_nobody"
+    IN_PART = "in_part"
+    BY_GUESS_WITH_KEY = "by_guess_with_key"
+    WITH_KEY = "with_key"
+    BY_ANYBODY = "by_anybody"
+
+
+def _says(reversible: Reversible) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"x-reversible": reversible.value})
+
 
 # ── text operators ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class ReplaceText(_Document):
+class ReplaceText(PolicyPart):
     """Put the entity's name in angle brackets, or a fixed text, in the span's place."""
+
+    reversible: ClassVar[Reversible] = Reversible.BY_NOBODY
+    model_config = _says(reversible)
 
     type: Literal["replace"] = "replace"
     text: Annotated[str, Field(max_length=64)] | None = Field(
@@ -17,11 +41,14 @@ class ReplaceText(_Document):
     )
 
 
-class MaskText(_Document):
+class MaskText(PolicyPart):
     """Cover the span sign by sign, but for spaces, hyphens and round brackets.
 
     The last `keep_last` letters and digits stay, at most half of all.
     """
+
+    reversible: ClassVar[Reversible] = Reversible.IN_PART
+    model_config = _says(reversible)
 
     type: Literal["mask"] = "mask"
     character: Annotated[str, Field(min_length=1, max_length=1, pattern=r"^[^\w\s@.:/\\]$")] = Field(
@@ -30,32 +57,80 @@ class MaskText(_Document):
     keep_last: Annotated[int, Field(ge=0, le=4)] = 0
 
 
-class RemoveText(_Document):
+class RemoveText(PolicyPart):
     """Take the span out."""
+
+    reversible: ClassVar[Reversible] = Reversible.BY_NOBODY
+    model_config = _says(reversible)
 
     type: Literal["remove"] = "remove"
 
 
-class HashText(_Document):
+class HashText(PolicyPart):
     """A keyed hash of the span (HMAC-SHA256 under the tenant's key) in angle brackets.
 
     Written in letters, one for each hex digit: digits would look like numbers to detectors.
     """
 
+    reversible: ClassVar[Reversible] = Reversible.BY_GUESS_WITH_KEY
+    model_config = _says(reversible)
+
     type: Literal["hash"] = "hash"
     length: Annotated[int, Field(ge=8, le=64)] = 16
 
 
-class PseudonymText(_Document):
-    """A substitute of the same kind, always the same for the same text of the same tenant."""
+class EncryptText(PolicyPart):
+    """The span encrypted under the tenant's key (AES-SIV, RFC 5297), as letters after the entity's name.
+
+    `veilstream reveal` opens it for whoever holds the master key. The same text gives the same token.
+    """
+
+    reversible: ClassVar[Reversible] = Reversible.WITH_KEY
+    model_config = _says(reversible)
+
+    type: Literal["encrypt"] = "encrypt"
+
+
+class PseudonymStyle(StrEnum):
+    """How a pseudonym looks: a `token` in angle brackets, or for persons and terms an invented `name`."""
+
+    TOKEN = "token"  # noqa: S105  a style, no secret
+    NAME = "name"
+
+
+class PseudonymText(PolicyPart):
+    """A substitute of the same kind, always the same for the same text of the same tenant.
+
+    With `style: name` each word of a name has its own substitute, wherever it stands: an invented name that tells
+    neither gender nor origin. Types other than PERSON and TERM get a token in either style.
+    """
+
+    reversible: ClassVar[Reversible] = Reversible.BY_GUESS_WITH_KEY
+    model_config = _says(reversible)
 
     type: Literal["pseudonym"] = "pseudonym"
+    style: PseudonymStyle = PseudonymStyle.TOKEN
+
+
+class GeneraliseText(PolicyPart):
+    """Keep what many share: of an address the town, of a date the decade, a location as it is.
+
+    Where no such part can be told for sure, and for every other type, it is `<ENTITY_TYPE>`.
+    """
+
+    reversible: ClassVar[Reversible] = Reversible.IN_PART
+    model_config = _says(reversible)
+
+    type: Literal["generalise"] = "generalise"
 
 
 TextOperator = Annotated[
-    ReplaceText | MaskText | RemoveText | HashText | PseudonymText,
+    ReplaceText | MaskText | RemoveText | HashText | EncryptText | PseudonymText | GeneraliseText,
     Field(discriminator="type"),
 ]
+
+KEYED_OPERATORS = (HashText, EncryptText, PseudonymText)
+"""Those that need the tenant's key."""
 
 # ── image operators ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -67,7 +142,10 @@ class Shape(StrEnum):
     ELLIPSE = "ellipse"
 
 
-class _RegionOperator(_Document):
+class _RegionOperator(PolicyPart):
+    reversible: ClassVar[Reversible] = Reversible.BY_NOBODY
+    model_config = _says(reversible)
+
     margin: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
         default=0.15, description="Added on every side, as a share of the box's longer side."
     )
@@ -89,6 +167,9 @@ class MosaicLook(_RegionOperator):
 
 class CosmeticOperator(_RegionOperator):
     """An operator whose result still depends on the private pixels."""
+
+    reversible: ClassVar[Reversible] = Reversible.BY_ANYBODY
+    model_config = _says(reversible)
 
     cosmetic: Literal[True] = Field(
         description="Must be `true`: this operator can be reversed, and the policy has to say that it knows."
@@ -113,4 +194,3 @@ ImageOperator = Annotated[
     FillRegion | MosaicLook | CosmeticMosaic | CosmeticBlur,
     Field(discriminator="type"),
 ]
-

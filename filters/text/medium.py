@@ -7,10 +7,12 @@ from filters.decide import Hit
 from filters.errors import DetectionError, MessageError, PayloadTooLarge
 from filters.findings import EntityType, TextFinding
 from filters.keys import TenantKeys
-from filters.protocols import TextDetector
+from filters.policy import FilterPolicy
+from filters.protocols import PolicyTextDetector, TextDetector
 from filters.records import ContentKind, PromptContent
 from filters.text.attributes import attributed
-from filters.text.redact import redact_fields
+from filters.text.redact import redacted_content
+from filters.written import without_own
 
 _BATCH_CHARACTERS = 1 << 18
 """Prompts lie in memory as they came: this only bounds how many are judged in one call."""
@@ -29,7 +31,7 @@ class PromptMedium:
 
     Args:
         detectors: asked in this order.
-        keys: for the operators `hash` and `pseudonym`.
+        keys: for the operators that need the tenant's key.
         limits: what is more is refused.
     """
 
@@ -37,7 +39,9 @@ class PromptMedium:
     own_entities: frozenset[EntityType] = frozenset()
     batch_weight = _BATCH_CHARACTERS
 
-    def __init__(self, detectors: Sequence[TextDetector], keys: TenantKeys, limits: TextLimits) -> None:
+    def __init__(
+        self, detectors: Sequence[TextDetector | PolicyTextDetector], keys: TenantKeys, limits: TextLimits
+    ) -> None:
         self.detectors = tuple(detectors)
         self._keys = keys
         self._limits = limits
@@ -60,7 +64,7 @@ class PromptMedium:
             raise PayloadTooLarge(f"{content.size} characters of text; the limit is {limits.max_characters}")
         if not all(map(_is_text, content.fields.values())):
             raise MessageError("a text field holds NUL or an unpaired surrogate", reason="invalid_text")
-        return content
+        return PromptContent(content.fields) if content.written else content  # nothing of it was written here
 
     def reopen(self, content: PromptContent) -> PromptContent:
         """Take it as it is: substitutes may be longer than what they stand for."""
@@ -71,20 +75,32 @@ class PromptMedium:
         return ()
 
     def detect(
-        self, detector: TextDetector, batch: Sequence[PromptContent]
+        self,
+        detector: TextDetector | PolicyTextDetector,
+        batch: Sequence[PromptContent],
+        policies: Sequence[FilterPolicy] = (),
     ) -> Sequence[Sequence[TextFinding] | DetectionError]:
-        """Ask the detector, and read the context of what it found (`filters.text.attributes`)."""
-        answers = detector.detect(batch)
+        """Ask the detector, leave out substitutes, and read the context of the rest (`filters.text.attributes`)."""
+        if isinstance(detector, PolicyTextDetector):
+            answers = detector.detect_for(batch, policies)
+        else:
+            answers = detector.detect(batch)
         if len(answers) != len(batch):
             return answers  # the pipeline refuses it
         return [
-            answer if isinstance(answer, DetectionError) else attributed(content, answer)
+            answer
+            if isinstance(answer, DetectionError)
+            else attributed(content, without_own(answer, content.fields, content.written))
             for content, answer in zip(batch, answers, strict=True)
         ]
 
     def redact(self, decoded: PromptContent, hits: Sequence[Hit], tenant: str) -> PromptContent:
-        """See `redact_fields`."""
-        return PromptContent(redact_fields(decoded.fields, hits, self._keys, tenant))
+        """See `redacted_content`."""
+        return redacted_content(decoded, hits, self._keys, tenant)
+
+
+def _read(content: PromptContent, findings: Sequence[TextFinding]) -> list[TextFinding]:
+    return attributed(content, without_own(findings, content.fields, content.written))
 
 
 def _is_text(text: str) -> bool:

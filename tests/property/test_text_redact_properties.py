@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from filters.decide import Hit, decide
 from filters.findings import EntityType, TextFinding
 from filters.keys import TenantKeys
-from filters.policy import FilterPolicy, HashText, MaskText, PseudonymText, RemoveText, ReplaceText
+from filters.policy import FilterPolicy
+from filters.policy_operators import HashText, MaskText, PseudonymText, RemoveText, ReplaceText
 from filters.records import ContentKind, PromptContent
 from filters.text.redact import redact_fields
 from filters.verdict import Action

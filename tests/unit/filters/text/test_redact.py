@@ -8,7 +8,7 @@ from filters.decide import Hit
 from filters.errors import ConfigurationError, RedactionError
 from filters.findings import BoundingBox, EntityType, ImageFinding, TextFinding
 from filters.keys import TenantKeys
-from filters.policy import FillRegion, HashText, MaskText, PseudonymText, RemoveText, ReplaceText
+from filters.policy_operators import FillRegion, HashText, MaskText, PseudonymText, RemoveText, ReplaceText
 from filters.text.redact import redact_fields
 from filters.verdict import Action
 
