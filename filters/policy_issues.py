@@ -40,6 +40,8 @@ class IssueCode(StrEnum):
     NO_THRESHOLD = "VS104"
     EMPTY_SECTION = "VS105"
     ABSENT_SECTION = "VS106"
+    REVERSIBLE = "VS107"
+    NOTHING_SHARED = "VS108"
 
     @property
     def severity(self) -> Severity:
