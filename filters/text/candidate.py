@@ -23,7 +23,10 @@ def without_contained(candidates: Iterable[Candidate]) -> list[Candidate]:
 
     The rest, in order of start, end and type.
     """
-    ordered = sorted(candidates, key=lambda c: (c.entity_type, c.start, c.start - c.end, -c.score, not c.supported))
+    ordered = list(candidates)
+    if len(ordered) <= 1:
+        return ordered
+    ordered.sort(key=lambda c: (c.entity_type, c.start, c.start - c.end, -c.score, not c.supported))
     kept: list[Candidate] = []
     for _, group in groupby(ordered, key=lambda c: c.entity_type):
         active: list[Candidate] = []

@@ -1,29 +1,30 @@
 """`PatternDetector`: Presidio's pattern recognizers behind a gate, with context words and prompt syntax."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from filters.errors import DetectionError, DetectorTimeout
 from filters.findings import EntityType, TextFinding
 from filters.records import PromptContent
 from filters.text.candidate import Candidate, without_contained
-from filters.text.context import ContextWords
-from filters.text.gate import GATES, Features, Gate
+from filters.text.context import Words
+from filters.text.gate import GATES, OWN_GATES, Features, Gate
 from filters.text.normalize import view_of
+from filters.text.overlap import without_outdone
+from filters.text.own_recognizers import own
 from filters.text.plausibility import judged
-from filters.text.recognizer import Recognizer
-from filters.text.technical import GRAMMAR, is_number_like, technical_tokens, without_labelled_numbers
+from filters.text.search import Gated, PatternSearch
+from filters.text.technical import (
+    GRAMMAR,
+    TechnicalToken,
+    is_number_like,
+    technical_tokens,
+    without_labelled_numbers,
+)
 
 DEFAULT_BUDGET_SECONDS = 2.0
 """A hundred times what a prompt of 65,536 characters takes, unless it is made to take longer."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Gated:
-    recognizer: Recognizer
-    gate: Gate
-    context: ContextWords
 
 
 class PatternDetector:
@@ -43,10 +44,11 @@ class PatternDetector:
         from filters.text import presidio_recognizers as presidio  # noqa: PLC0415  seconds of imports: only for who builds one
 
         recognizers = [presidio.scanner(recognizer) for recognizer in presidio.predefined()]
-        self.digest = presidio.digest(recognizers, GRAMMAR)
-        self.entities = frozenset(recognizer.entity_type for recognizer in recognizers)
-        gates = GATES if gated else dict.fromkeys(GATES, Gate())
-        self._all = [_Gated(r, gates[r.entity_type], ContextWords(r.context)) for r in recognizers]
+        others = own()
+        self.digest = presidio.digest([*recognizers, *others], GRAMMAR)
+        self.entities = frozenset(recognizer.entity_type for recognizer in [*recognizers, *others])
+        self.patterns = PatternSearch(recognizers, GATES if gated else dict.fromkeys(GATES, Gate()))
+        self._own = PatternSearch(others, OWN_GATES if gated else dict.fromkeys(OWN_GATES, Gate()))
         self._gated = gated
         self._budget = budget
 
@@ -78,25 +80,32 @@ class PatternDetector:
 
     def _search(self, text: str, deadline: float) -> list[Candidate]:
         features = Features.of(text)
-        open_gates = [gated for gated in self._all if gated.gate.opens(features)]
-        if not open_gates:
+        opened = self._opened(features)
+        tokens: list[TechnicalToken] | None = None
+        if self._gated and any(map(_reads_labels, opened)):
+            tokens = technical_tokens(text)
+            opened = self._still_opened(opened, text, tokens)
+        if not opened:
             return []
-        tokens = technical_tokens(text)
-        if self._gated and tokens:
-            open_gates = list(_still_open(open_gates, Features.of(without_labelled_numbers(text, tokens))))
-        candidates = [candidate for gated in open_gates for candidate in _scan(gated, text, deadline)]
-        return without_contained(judged(text, candidates, tokens))
+        found = self.patterns.run(text, opened, Words(text, substitutes=True), deadline)
+        if not found:
+            return []
+        supported = [self.patterns.context_of(each.entity_type).enhance_by_phrase(text, each) for each in found]
+        believed = judged(text, supported, technical_tokens(text) if tokens is None else tokens)
+        return without_outdone(without_contained(believed))
+
+    def _opened(self, features: Features) -> list[Gated]:
+        return self.patterns.opened(features) + self._own.opened(features)
+
+    def _still_opened(self, opened: list[Gated], text: str, tokens: list[TechnicalToken]) -> list[Gated]:
+        """Those that something outside of labelled numbers could match."""
+        rest = without_labelled_numbers(text, tokens)
+        if rest is text:
+            return opened
+        still = {gated.entity_type for gated in self._opened(Features.of(rest))}
+        return [gated for gated in opened if gated.entity_type in still or not _reads_labels(gated)]
 
 
-def _still_open(open_gates: Iterable[_Gated], features: Features) -> Iterator[_Gated]:
-    """Those that something outside of labelled numbers could match."""
-    for gated in open_gates:
-        entity_type = gated.recognizer.entity_type
-        reads_labels = is_number_like(entity_type) and entity_type is not EntityType.DATE_TIME
-        if not reads_labels or gated.gate.opens(features):
-            yield gated
-
-
-def _scan(gated: _Gated, text: str, deadline: float) -> Iterator[Candidate]:
-    for candidate in without_contained(gated.recognizer.scan(text, deadline)):
-        yield gated.context.enhance(text, candidate)
+def _reads_labels(gated: Gated) -> bool:
+    """Whether labelled numbers (a seed, a step count) speak for all that it finds."""
+    return is_number_like(gated.entity_type) and gated.entity_type is not EntityType.DATE_TIME

@@ -7,7 +7,6 @@ was not searched is not released.
 """
 
 import hashlib
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,26 +15,22 @@ from typing import Any
 import phonenumbers
 import regex
 import tldextract
-from presidio_analyzer import PatternRecognizer
+from presidio_analyzer import PatternRecognizer, RecognizerResult
 from presidio_analyzer import predefined_recognizers as presidio
 
 from filters.findings import EntityType
 from filters.text.candidate import Candidate
+from filters.text.deadline import remaining
 from filters.text.gate import PHONE_DIGITS
+from filters.text.phone import Regions, phone_spans
 from filters.text.recognizer import Recognizer
 
 # Numbers written with a country code are found whatever the region; regions matter for national notation. Canada shares
 # its numbering plan with the US.
 PHONE_REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "IN", "AU", "BR", "IL")
 PHONE_LENIENCY = phonenumbers.Leniency.VALID
+FEWEST_LICENCE_CHARACTERS = 6
 LIBRARIES = ("presidio-analyzer", "phonenumbers", "tldextract", "regex")
-
-
-def _remaining(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("the time budget for patterns is spent")
-    return left
 
 
 class OfflineEmailRecognizer(presidio.EmailRecognizer):
@@ -63,6 +58,23 @@ class SampleSsnRecognizer(presidio.UsSsnRecognizer):
         return bool(super().invalidate_result(pattern_text))
 
 
+class LongLicenceRecognizer(presidio.UsLicenseRecognizer):
+    """Presidio's, but for numbers of up to five characters: `v1`, `D850` and `RTX3` are words of every prompt."""
+
+    def invalidate_result(self, pattern_text: str) -> bool:
+        """Whether it is too short to be told from a version or a camera."""
+        return len(pattern_text) < FEWEST_LICENCE_CHARACTERS
+
+
+class LongPhoneRecognizer(presidio.PhoneRecognizer):
+    """Presidio's, but for numbers of up to six digits: they are valid in some plans, and every other number is one."""
+
+    def analyze(self, text: str, entities: list[str], nlp_artifacts: Any = None) -> list[RecognizerResult]:  # noqa: ANN401
+        """See `EntityRecognizer.analyze`."""
+        found = super().analyze(text, entities, nlp_artifacts)
+        return [result for result in found if PHONE_DIGITS.search(text, result.start, result.end)]
+
+
 @dataclass(frozen=True, slots=True)
 class _Pattern:
     compiled: regex.Pattern[str]
@@ -86,7 +98,7 @@ class PatternScanner:
     def scan(self, text: str, deadline: float) -> Iterator[Candidate]:
         """See `Recognizer.scan`."""
         for pattern in self._patterns:
-            for match in pattern.compiled.finditer(text, timeout=_remaining(deadline)):
+            for match in pattern.compiled.finditer(text, timeout=remaining(deadline)):
                 yield from self._confirmed(text, match, pattern.score)
 
     def _confirmed(self, text: str, match: regex.Match[str], score: float) -> Iterator[Candidate]:
@@ -121,35 +133,27 @@ class PatternScanner:
 
 
 class PhoneScanner:
-    """Presidio's `PhoneRecognizer`: libphonenumber's matcher, region by region.
-
-    A number has at least seven digits: shorter ones are valid in some numbering plans, and every other number is one.
-    """
+    """Presidio's `PhoneRecognizer`: libphonenumber's matcher, all regions in one pass."""
 
     entity_type = EntityType.PHONE_NUMBER
 
     def __init__(self, recognizer: Any) -> None:  # noqa: ANN401  as above
         self.name: str = recognizer.name
         self.context: Sequence[str] = tuple(recognizer.context)
-        self._regions: tuple[str, ...] = tuple(recognizer.supported_regions)
+        self._regions = Regions(recognizer.supported_regions)
         self._leniency: int = recognizer.leniency
         self._score: float = recognizer.SCORE
 
     def scan(self, text: str, deadline: float) -> Iterator[Candidate]:
         """See `Recognizer.scan`."""
-        spans = set()
-        for region in self._regions:
-            for match in phonenumbers.PhoneNumberMatcher(text, region, leniency=self._leniency):
-                _remaining(deadline)
-                if PHONE_DIGITS.search(match.raw_string):
-                    spans.add((match.start, match.end))
-            _remaining(deadline)
-        for start, end in sorted(spans):
-            yield Candidate(start, end, self.entity_type, self._score)
+        for start, end in phone_spans(text, self._regions, self._leniency, lambda: remaining(deadline)):
+            if PHONE_DIGITS.search(text, start, end):
+                yield Candidate(start, end, self.entity_type, self._score)
 
     def describe(self) -> str:
         """See `Recognizer.describe`."""
-        return "\n".join([self.name, *self._regions, str(self._leniency), str(self._score), *self.context])
+        regions = [region.code for region in self._regions.all]
+        return "\n".join([self.name, *regions, str(self._leniency), str(self._score), *self.context])
 
 
 def predefined() -> list[PatternRecognizer | presidio.PhoneRecognizer]:
@@ -162,7 +166,7 @@ def predefined() -> list[PatternRecognizer | presidio.PhoneRecognizer]:
         "AuAbn AuAcn AuMedicare AuTfn CaSin CreditCard Crypto Date DeHealthInsurance DeIdCard DePassport "
         "DeSocialSecurity DeTaxId EsNie EsNif EsPassport FiPersonalIdentityCode Iban InAadhaar InPassport "
         "InVehicleRegistration InVoter Ip ItDriverLicense ItFiscalCode ItIdentityCard ItPassport ItVatCode KrRrn "
-        "MacAddress MedicalLicense Nhs PlPesel SgFin ThTnin UkDrivingLicence UkNino UkPassport UsBank UsItin UsLicense "
+        "MacAddress MedicalLicense Nhs PlPesel SgFin ThTnin UkDrivingLicence UkNino UkPassport UsBank UsItin "
         "UsPassport"
     )
     built: list[PatternRecognizer | presidio.PhoneRecognizer] = [
@@ -173,7 +177,8 @@ def predefined() -> list[PatternRecognizer | presidio.PhoneRecognizer]:
     built.append(presidio.InPanRecognizer(patterns=[p for p in pan if "Low" not in p.name]))
     built.append(SampleSsnRecognizer())
     built.append(OfflineEmailRecognizer())
-    built.append(presidio.PhoneRecognizer(supported_regions=PHONE_REGIONS, leniency=PHONE_LENIENCY))
+    built.append(LongLicenceRecognizer())
+    built.append(LongPhoneRecognizer(supported_regions=PHONE_REGIONS, leniency=PHONE_LENIENCY))
     return built
 
 

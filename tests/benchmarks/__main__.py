@@ -53,10 +53,12 @@ def _prompt_parts(settings: Settings, texts: list[str]) -> list[Row]:
     pipeline = _pipeline(medium)
     records = [_record(content, n) for n, content in enumerate(contents)]
     few = texts[:400]
-    default, same = peers.default_engine(), peers.same_engine()
+    default, same, bare = peers.default_engine(), peers.same_engine(), peers.bare_engine()
     return [
         ("prompts", "Presidio AnalyzerEngine, its defaults", peers.rate(len(few), lambda: [*map(default, few)])),
         ("prompts", "Presidio AnalyzerEngine, our recognizers", peers.rate(len(few), lambda: [*map(same, few)])),
+        ("prompts", "the same without spaCy", peers.rate(len(few), lambda: [*map(bare, few)])),
+        ("prompts", "bare search, the same findings", peers.rate(len(texts), lambda: [*map(peers.search(), texts)])),
         ("prompts", "bare detector", peers.rate(len(texts), lambda: detector.detect(contents))),
         ("prompts", "pipeline, batches of 64", peers.rate(len(texts), lambda: _batched(pipeline, records, 64))),
     ]

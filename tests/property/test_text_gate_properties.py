@@ -1,4 +1,4 @@
-"""The gate never hides a match: with it and without it the findings are the same, and Presidio's engine agrees."""
+"""The gate never hides a match: with it and without it the findings are the same."""
 
 import re
 
@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from filters.findings import EntityType
 from filters.text.gate import GATES, Features
-from filters.text.presidio_recognizers import PatternScanner, predefined, scanner
-from tests.support.prompts import detector, findings, reference, ungated
+from filters.text.presidio_recognizers import FEWEST_LICENCE_CHARACTERS, PatternScanner, predefined, scanner
+from tests.support.prompts import detector, findings, ungated
 
 SCANNERS = {f"{s.name}": s for s in map(scanner, predefined()) if isinstance(s, PatternScanner)}
 PATTERNS = [
@@ -26,6 +26,14 @@ PIECES = [
     *["00:1A:2B:3C:4D:5E", "415-555-2671", "+44 20 7946 0958", "(030) 901820", "4155552671", "1980-02-29"],
     *["A12345678", "AB123456C", "RSSMRA85T10A562S", "44051401359", "12345678Z", "S1234567D", "51 824 753 556"],
     *["131052-308T", "900101-1234568", "KA01AB1234", "ABCPL1234C", "L01X00T44", "BB1388568", "MORGA657054SM9IJ"],
+    *[
+        "2223 0000 4840 0011",
+        "gb50mvfc38361978683032",
+        "536/22/1234",
+        "(88) 684-334",
+        "jane@corp.local",
+        "D400-7836-0001",
+    ],
     *["512x768", "85mm", "f/1.8", "#ff8800", "v1-5-pruned.safetensors", "16:9", "Seed: 42", "Steps: 20", "415", "55"],
 ]
 GLUE = ["", " ", ", ", "-", ".", ":", "/", "\n", "\u00a0", "(", ")", " - ", "x", "\u200b", "５", "٣"]
@@ -54,7 +62,7 @@ def test_no_gate_is_shut_over_a_match(entity, pattern):
     @given(st.from_regex(as_generator(pattern)))
     def holds(text):
         for match in pattern.finditer(text):
-            short = entity is EntityType.US_DRIVER_LICENSE and match.end() - match.start() < 6
+            short = entity is EntityType.US_DRIVER_LICENSE and len(match.group()) < FEWEST_LICENCE_CHARACTERS
             assert short or GATES[entity].opens(Features.of(text))
 
     holds()
@@ -71,15 +79,6 @@ def test_no_gate_is_shut_over_a_match(entity, pattern):
 def test_the_gate_changes_no_finding(pieces):
     text = "".join(pieces)
     assert findings(text) == findings(text, ungated())
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from(["portrait", "lantern", "meadow", *PIECES]), max_size=8))
-def test_presidios_engine_agrees_where_there_is_no_context(pieces):
-    """Same spans, same scores, to the last digit."""
-    text = ", ".join(pieces)
-    ours = {(f.entity_type, f.start, f.end): f.score for f in findings(text)}
-    assert ours == {(c.entity_type, c.start, c.end): c.score for c in reference(text)}
 
 
 @settings(max_examples=200, deadline=None)
