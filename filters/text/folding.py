@@ -26,10 +26,12 @@ def folded(text: str) -> View:
     reach: list[int] = []
     for index, character in enumerate(text):
         parts = _folded_character(character)
-        if reach and (not parts or (parts == " " and characters[-1] == " ")):
+        if reach and not parts:
             reach[-1] = index + 1
-            continue
         for part in parts:
+            if part == " " and characters[-1:] == [" "]:
+                reach[-1] = index + 1
+                continue
             characters.append(part)
             origins.append(index)
             reach.append(index + 1)
@@ -38,7 +40,9 @@ def folded(text: str) -> View:
 
 @lru_cache(maxsize=4096)
 def _folded_character(character: str) -> str:
-    if character in _SEPARATORS:
-        return " "
-    bases = (part for part in unicodedata.normalize("NFKD", character) if not unicodedata.combining(part))
-    return "".join(_ALIKE.get(part, part) for part in "".join(bases).casefold())
+    plain = _without_accents(_without_accents(character).casefold()).casefold()
+    return "".join(" " if part in _SEPARATORS else _ALIKE.get(part, part) for part in plain)
+
+
+def _without_accents(text: str) -> str:
+    return "".join(part for part in unicodedata.normalize("NFKD", text) if not unicodedata.combining(part))

@@ -36,6 +36,7 @@ _STREETS = re.compile(
     r"|floor|house|box|rue|via|viale|piazza|calle|avenida|plaza|rua|praça|weg|platz|gasse|allee|\w*stra(?:ße|sse)"
     r"|\w*str|\w*straat|\w*laan|plein|mr|mrs|ms|dr|prof|herr|frau|c/o)\b"
 )
+_SAINT = re.compile(r"^St\.? ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +92,4 @@ def _town(plain: str) -> str | None:
 def _is_town(words: str) -> bool:
     return bool(
         _TOWN_ONLY.match(words) and 1 < len(words) <= 40 and len(words.split()) <= _MOST_WORDS  # noqa: PLR2004
-    ) and not _STREETS.search(words)
+    ) and not _STREETS.search(_SAINT.sub("", words))

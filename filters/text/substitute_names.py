@@ -36,7 +36,7 @@ _WORDS = frozenset(
     )
 )
 NAMES: Final = tuple(first + last for first in _FIRST for last in _LAST if first + last not in _WORDS)
-"""About 2,300. Two words share one with odds of 1 to their number; two names of two words with those of its square."""
+"""2,240. Two words share one with odds of 1 to their number; two names of two words with those of its square."""
 
 _MOST_PARTS = 4
 _WORD = re.compile(r"[^\W\d_]+")
