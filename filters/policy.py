@@ -86,12 +86,24 @@ class MetadataHandling(StrEnum):
     KEEP = "keep"
 
 
+class OnUnsupportedLanguage(StrEnum):
+    """What a prompt gets at least, whose language no name model was made for."""
+
+    FLAG = "flag"
+    HOLD = "hold"
+    REJECT = "reject"
+
+
 class PromptSection(PolicyPart):
     """How prompts are judged."""
 
     rules: tuple[PromptRule, ...] = ()
     terms: Annotated[tuple[TermList, ...], Field(max_length=MAX_LISTS)] = Field(
         default=(), description="The tenant's own words and regular expressions, found as `TERM`."
+    )
+    on_unsupported_language: OnUnsupportedLanguage | None = Field(
+        default=None,
+        description="The least action for prompts in a language that names are not found in; absent: the rules alone.",
     )
 
     @model_validator(mode="after")
@@ -183,7 +195,10 @@ class FilterPolicy(PolicyPart):
         """Every action that a record can get under this policy."""
         sections = (self.spec.prompts, self.spec.images)
         rules = (rule for section in sections if section for rule in section.rules)
-        return frozenset(rule.action for rule in rules) | {Action(self.spec.on_error.value)}
+        others = {Action(self.spec.on_error.value)}
+        if self.spec.prompts and self.spec.prompts.on_unsupported_language:
+            others.add(Action(self.spec.prompts.on_unsupported_language.value))
+        return frozenset(rule.action for rule in rules) | others
 
 
 def policy_json_schema() -> dict[str, Any]:

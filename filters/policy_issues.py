@@ -40,8 +40,9 @@ class IssueCode(StrEnum):
     NO_THRESHOLD = "VS104"
     EMPTY_SECTION = "VS105"
     ABSENT_SECTION = "VS106"
-    REVERSIBLE = "VS107"
-    NOTHING_SHARED = "VS108"
+    UNLESS_WITHOUT_EFFECT = "VS107"
+    REVERSIBLE = "VS108"
+    NOTHING_SHARED = "VS109"
 
     @property
     def severity(self) -> Severity:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from filters.findings import EntityType
+from filters.findings import CARRY_ATTRIBUTES, EntityType
 from filters.policy import FilterPolicy, ImageRule, Mode, PromptRule, Section
 from filters.policy_issues import IssueCode, PolicyIssue
 from filters.policy_operators import CosmeticOperator, EncryptText, GeneraliseText
@@ -61,6 +61,7 @@ def _section_warnings(section: Section, path: Path, tree: YamlTree) -> Iterator[
             message = "`min_score: 0` takes every guess of a detector for a finding"
             place = tree.place((*at, "min_score"))
             yield PolicyIssue.at(tree.source, place, IssueCode.NO_THRESHOLD, message, "use 0.2 or more")
+        yield from _unless_without_effect(rule, at, tree)
         yield from _never_reached(rules, index, at, tree)
 
 
@@ -80,6 +81,17 @@ def _operator_warnings(rule: Rule, at: Path, tree: YamlTree) -> Iterator[PolicyI
             names = ", ".join(sorted(set(rule.entities) - GENERALISED))
             message = f"`generalise` knows no part to keep of {names} and writes the type's name"
             yield PolicyIssue.at(tree.source, place, IssueCode.NOTHING_SHARED, message, "use `replace` there")
+
+
+def _unless_without_effect(rule: Rule, at: Path, tree: YamlTree) -> Iterator[PolicyIssue]:
+    if not isinstance(rule, PromptRule) or not rule.unless:
+        return
+    for position, entity in enumerate(rule.entities):
+        if entity not in CARRY_ATTRIBUTES:
+            message = f"`unless` excepts nothing here: only names carry attributes, not {entity}"
+            place = tree.place((*at, "entities", position))
+            hint = "give the entity a rule of its own, without `unless`"
+            yield PolicyIssue.at(tree.source, place, IssueCode.UNLESS_WITHOUT_EFFECT, message, hint)
 
 
 def _never_reached(rules: Sequence[Rule], index: int, at: Path, tree: YamlTree) -> Iterator[PolicyIssue]:

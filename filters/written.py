@@ -3,8 +3,9 @@
 By position and never by text: a prompt that holds a substitute's very words is judged like any other.
 """
 
+from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from filters.findings import EntityType
@@ -28,6 +29,22 @@ class Span(Protocol):
     def entity_type(self) -> EntityType: ...
 
 
+class Writing(Protocol):
+    """Characters `[start, end)` of a field that a substitute takes the place of."""
+
+    @property
+    def start(self) -> int: ...
+
+    @property
+    def end(self) -> int: ...
+
+    @property
+    def replacement(self) -> str: ...
+
+    @property
+    def passes_for(self) -> frozenset[EntityType]: ...
+
+
 SpanT = TypeVar("SpanT", bound=Span)
 
 
@@ -43,6 +60,32 @@ class WrittenSpan:
     start: int
     end: int
     passes_for: frozenset[EntityType]
+
+
+def written_after(field: str, edits: Sequence[Writing], before: Sequence[WrittenSpan]) -> list[WrittenSpan]:
+    """The written spans of a field once `edits` are made: those of the edits, and those of `before` that none touched.
+
+    Args:
+        field: its name.
+        edits: by start, without overlap, in places of the field as it is.
+        before: the field's spans as it is.
+    """
+    written: list[WrittenSpan] = []
+    shift, waiting = 0, deque(sorted(before, key=lambda span: span.start))
+    for edit in edits:
+        while waiting and waiting[0].end <= edit.start:
+            written.append(_moved(waiting.popleft(), shift))
+        while waiting and waiting[0].start < edit.end:
+            waiting.popleft()
+        start = edit.start + shift
+        if edit.passes_for and edit.replacement:
+            written.append(WrittenSpan(field, start, start + len(edit.replacement), edit.passes_for))
+        shift += len(edit.replacement) - (edit.end - edit.start)
+    return written + [_moved(span, shift) for span in waiting]
+
+
+def _moved(span: WrittenSpan, shift: int) -> WrittenSpan:
+    return replace(span, start=span.start + shift, end=span.end + shift)
 
 
 def without_own(

@@ -22,7 +22,8 @@ _BITS = 5
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 _SHORTEST = 28
 """Letters of one encrypted byte: seventeen bytes with the synthetic IV."""
-_TOKEN = regex.compile(rf"<([A-Z][A-Z_]{{1,39}})=([a-kowxyzA-KOWXYZ]{{{_SHORTEST},}})>")
+_TOKEN = regex.compile(rf"(<)?(?<![A-Z_])([A-Z][A-Z_]{{1,39}})=([a-kowxyzA-KOWXYZ]{{{_SHORTEST},}})(?(1)>)")
+"""Without the brackets where it stands in a tag of the prompt's own, `<lora:…:0.8>`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class TokenCipher:
         pieces: list[str] = []
         end = opened = closed = 0
         for match in _TOKEN.finditer(text):
-            private = self._opened(match[1], match[2])
+            private = self._opened(match[2], match[3])
             if private is None:
                 closed += 1
                 continue

@@ -11,6 +11,8 @@ from filters.policy import FilterPolicy
 from filters.protocols import PolicyTextDetector, TextDetector
 from filters.records import ContentKind, PromptContent
 from filters.text.attributes import attributed
+from filters.text.language import Language, language_of
+from filters.text.reading import Reading
 from filters.text.redact import redacted_content
 from filters.written import without_own
 
@@ -74,24 +76,31 @@ class PromptMedium:
         """None: opening text reveals nothing."""
         return ()
 
+    def language(self, decoded: PromptContent) -> Language:
+        """Of all fields together, the first ones first."""
+        return language_of("\n".join(decoded.fields.values()))
+
     def detect(
         self,
         detector: TextDetector | PolicyTextDetector,
         batch: Sequence[PromptContent],
         policies: Sequence[FilterPolicy] = (),
     ) -> Sequence[Sequence[TextFinding] | DetectionError]:
-        """Ask the detector, leave out substitutes, and read the context of the rest (`filters.text.attributes`)."""
+        """Ask the detector about each text (`filters.text.reading`), and read the context of what it found.
+
+        Substitutes that redaction wrote are left out (`filters.written`).
+        """
+        readings = [Reading(content) for content in batch]
+        texts = [reading.content for reading in readings]
         if isinstance(detector, PolicyTextDetector):
-            answers = detector.detect_for(batch, policies)
+            answers = detector.detect_for(texts, policies)
         else:
-            answers = detector.detect(batch)
+            answers = detector.detect(texts)
         if len(answers) != len(batch):
             return answers  # the pipeline refuses it
         return [
-            answer
-            if isinstance(answer, DetectionError)
-            else attributed(content, without_own(answer, content.fields, content.written))
-            for content, answer in zip(batch, answers, strict=True)
+            answer if isinstance(answer, DetectionError) else _findings(content, reading, answer)
+            for content, reading, answer in zip(batch, readings, answers, strict=True)
         ]
 
     def redact(self, decoded: PromptContent, hits: Sequence[Hit], tenant: str) -> PromptContent:
@@ -99,8 +108,9 @@ class PromptMedium:
         return redacted_content(decoded, hits, self._keys, tenant)
 
 
-def _read(content: PromptContent, findings: Sequence[TextFinding]) -> list[TextFinding]:
-    return attributed(content, without_own(findings, content.fields, content.written))
+def _findings(content: PromptContent, reading: Reading, answer: Sequence[TextFinding]) -> Sequence[TextFinding]:
+    found = reading.findings(attributed(reading.content, answer))
+    return without_own(found, content.fields, content.written)
 
 
 def _is_text(text: str) -> bool:

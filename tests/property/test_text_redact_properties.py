@@ -117,6 +117,8 @@ def test_nothing_is_found_in_what_was_redacted(operator, min_score):
 
 SPANS = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 12), st.sampled_from(OPERATORS)), max_size=6)
 TEXTS = st.text(min_size=1, max_size=40)
+WITHOUT_SYNTAX = st.text(st.characters(exclude_characters='()[]{}<>|:\\"_-'), min_size=1, max_size=40)
+"""Syntax may stay, or go with what it escapes: see tests/unit/filters/text/test_covers.py."""
 
 
 def hits_from(text, spans):
@@ -136,13 +138,13 @@ def test_the_order_of_hits_does_not_matter(text, spans, random):
 
 
 @settings(max_examples=200)
-@given(TEXTS, SPANS)
+@given(WITHOUT_SYNTAX, SPANS)
 def test_no_character_of_a_span_survives_and_every_other_does(text, spans):
     """With an operator that leaves a mark which no text holds, the marks split the original around the spans."""
     mark = "\ue000"
     replace = [(start, length, ReplaceText(text=mark)) for start, length, _ in spans]
-    hits = list(hits_from(text.replace(mark, "-"), replace))
-    plain = text.replace(mark, "-")
+    hits = list(hits_from(text.replace(mark, "x"), replace))
+    plain = text.replace(mark, "x")
     released = redact_fields({"prompt": plain}, hits, KEYS, "t")["prompt"]
     covered = {index for hit in hits for index in range(hit.finding.start, hit.finding.end)}
     kept = [character for index, character in enumerate(plain) if index not in covered]
@@ -166,7 +168,7 @@ def test_without_hits_nothing_changes(text):
 def test_the_places_of_substitutes_are_known_after_each_pass(text, first, second):
     """What stands at them was written: with every substitute one mark, all marks and nothing else lie in them."""
     mark = "\ue000"
-    text = text.replace(mark, "-")
+    text = text.replace(mark, "x")
     content = PromptContent({"prompt": text})
     for spans in (first, second):
         now = content.fields["prompt"]

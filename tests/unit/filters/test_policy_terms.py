@@ -115,10 +115,10 @@ def test_a_rule_is_about_its_lists_only():
 @pytest.mark.parametrize(
     ("rule", "codes"),
     [
-        ("{entities: [US_SSN], action: redact, operator: {type: encrypt}}", ["VS107"]),
+        ("{entities: [US_SSN], action: redact, operator: {type: encrypt}}", ["VS108"]),
         ("{entities: [US_SSN], action: redact, operator: {type: hash}}", []),
         ("{entities: [PHONE_NUMBER], action: redact, operator: {type: encrypt}}", []),
-        ("{entities: [DATE_TIME, URL], action: redact, operator: {type: generalise}}", ["VS108"]),
+        ("{entities: [DATE_TIME, URL], action: redact, operator: {type: generalise}}", ["VS109"]),
         ("{entities: [ADDRESS], action: redact, operator: {type: generalise}}", []),
     ],
 )

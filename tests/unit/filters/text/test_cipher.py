@@ -48,6 +48,11 @@ def test_an_altered_token_does_not_open():
         assert CIPHER.reveal(altered).text == altered
 
 
+def test_a_token_in_a_tag_of_the_prompt_opens_without_its_brackets():
+    token = CIPHER.token("jane", "PERSON").strip("<>")
+    assert CIPHER.reveal(f"<lora:{token}:0.8>").text == "<lora:jane:0.8>"
+
+
 def test_equal_texts_of_two_types_have_different_tokens():
     assert CIPHER.token("jane", "PERSON").split("=")[1] != CIPHER.token("jane", "USERNAME").split("=")[1]
 

@@ -181,3 +181,20 @@ def test_a_second_pass_takes_substitutes_whole():
     again = redacted_content(first, [hit(10, 19, ReplaceText(), URL)], KEYS, "acme")
     assert again.fields["prompt"] == "<URL> <EMAIL_ADDRESS>"
     assert [(span.start, span.end) for span in again.written] == [(0, 5), (6, 21)]
+
+
+def test_substitutes_in_tags_and_json_are_known_by_their_places():
+    """As they stand in the field: without brackets in a tag, as a string for a number."""
+    tag = PromptContent({"prompt": "<lora:jane:0.8> jane"})
+    name = PseudonymText(style="name")
+    hits = [hit(6, 10, name, EntityType.PERSON), hit(16, 20, name, EntityType.PERSON)]
+    released = redacted_content(tag, hits, KEYS, "acme")
+    own = [released.fields["prompt"][span.start : span.end] for span in released.written]
+    assert len(own) == 2
+    assert own[0] == own[1]
+    document = PromptContent({"prompt": '{"text": "mail jane@x.com", "phone": 4155552671}'})
+    hits = [hit(15, 25, ReplaceText()), hit(37, 47, ReplaceText(), EntityType.PHONE_NUMBER)]
+    released = redacted_content(document, hits, KEYS, "acme")
+    assert released.fields["prompt"] == '{"text": "mail <EMAIL_ADDRESS>", "phone": "<PHONE_NUMBER>"}'
+    own = [released.fields["prompt"][span.start : span.end] for span in released.written]
+    assert own == ["<EMAIL_ADDRESS>", '"<PHONE_NUMBER>"']
