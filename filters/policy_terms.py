@@ -39,12 +39,14 @@ def _is_regex(pattern: str) -> str:
     if _RECURSION.search(pattern) or prod(_most(repeat) for repeat in _REPEAT.finditer(pattern)) > MAX_REPEATS:
         raise ValueError(f"this regular expression calls itself, or repeats more than {MAX_REPEATS} times")
     try:
-        compiled = compiled_regex(pattern)
+        matches_nothing = compiled_regex(pattern).fullmatch("", timeout=1.0)
+    except TimeoutError:
+        raise ValueError("this regular expression takes too long on the empty text") from None
     except (regex.error, OverflowError, RecursionError) as error:
         at = getattr(error, "pos", None)
         where = f" at its character {at + 1}" if isinstance(at, int) else ""
         raise ValueError(f"this is no regular expression of Python's `regex` module{where}") from None
-    if compiled.fullmatch("", timeout=1.0):
+    if matches_nothing:
         raise ValueError("this regular expression matches the empty text, and so everywhere")
     return pattern
 

@@ -32,11 +32,11 @@ _WORDS = frozenset(
     _listed(
         "Bellow Callow Carman Carton Colton Fallow Farmland Gallow German Hallow Hollow Hallman Landlow Mallow Marlin "
         "Mellow Merlin Merman Norman Orden Salesman Shellow Tallow Talman Terrow Tormore Wallow Walrow Wellow Willow "
-        "Winnow Yellow Farmer Pellow Perman Corner Learner Winner"
+        "Winnow Yellow Farmer Pellow Perman Corner Learner Winner Allow Berlin Cordon Holland Marrow Sorrow"
     )
 )
 NAMES: Final = tuple(first + last for first in _FIRST for last in _LAST if first + last not in _WORDS)
-"""2,240. Two words share one with odds of 1 to their number; two names of two words with those of its square."""
+"""2,234. Two words share one with odds of 1 to their number; two names of two words with those of its square."""
 
 _MOST_PARTS = 4
 _WORD = re.compile(r"[^\W\d_]+")
