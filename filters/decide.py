@@ -6,20 +6,16 @@ from dataclasses import dataclass
 
 from filters.findings import EntityType, Finding, ImageFinding, TextFinding
 from filters.policy import (
-    CosmeticOperator,
-    FillRegion,
     FilterPolicy,
-    ImageOperator,
     ImageRule,
     ImageSection,
     MetadataHandling,
     Mode,
     PromptRule,
     PromptSection,
-    ReplaceText,
     Section,
-    TextOperator,
 )
+from filters.policy_operators import CosmeticOperator, FillRegion, ImageOperator, ReplaceText, TextOperator
 from filters.records import ContentKind
 from filters.verdict import Action, strictest
 
@@ -67,7 +63,9 @@ def _applies(rule: PromptRule | ImageRule, finding: Finding) -> bool:
     if finding.entity_type not in rule.entities or finding.score < rule.min_score:
         return False
     if isinstance(rule, PromptRule):
-        return isinstance(finding, TextFinding) and finding.attributes.isdisjoint(rule.unless)
+        if not isinstance(finding, TextFinding) or (rule.lists and finding.term_list not in rule.lists):
+            return False
+        return finding.attributes.isdisjoint(rule.unless)
     return isinstance(finding, ImageFinding) and rule.source in (None, finding.source)
 
 

@@ -26,6 +26,8 @@ class EntityType(StrEnum):
     USERNAME = "USERNAME"
     DATE_OF_BIRTH = "DATE_OF_BIRTH"
     NRP = "NRP"
+    # The tenant's own, from the policy's term lists
+    TERM = "TERM"
     # National identifiers
     AU_ABN = "AU_ABN"
     AU_ACN = "AU_ACN"
@@ -92,6 +94,8 @@ def _check_score(score: float) -> None:
 class TextFinding:
     """A private span of one field, `[start, end)` in characters of the original text; score 0–1.
 
+    `term_list` names the policy's list behind a finding of type TERM.
+
     Raises:
         ValueError: the span is empty or negative, or the score is not a number from 0 to 1.
     """
@@ -103,6 +107,7 @@ class TextFinding:
     score: float
     detector: str
     attributes: frozenset[ContextAttribute] = frozenset()
+    term_list: str | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end:

@@ -14,12 +14,13 @@ class KeyPurpose(StrEnum):
     """What a derived key is for; one is never used for another's purpose."""
 
     DIGEST = "digest"
+    ENCRYPT = "encrypt"
     PSEUDONYM = "pseudonym"
     SEAL = "seal"
 
 
 class TenantKeys:
-    """Derives 32-byte keys with HKDF-SHA256 (RFC 5869). Without a master key, `available` is False.
+    """Derives keys with HKDF-SHA256 (RFC 5869). Without a master key, `available` is False.
 
     Args:
         master: exactly 32 random bytes, or None.
@@ -37,8 +38,8 @@ class TenantKeys:
     def available(self) -> bool:
         return self._master is not None
 
-    def derive(self, tenant: str, purpose: KeyPurpose) -> bytes:
-        """The tenant's key for a purpose.
+    def derive(self, tenant: str, purpose: KeyPurpose, length: int = 32) -> bytes:
+        """The tenant's key for a purpose, of `length` bytes; ask for one length a purpose.
 
         Raises:
             ConfigurationError: there is no master key.
@@ -46,4 +47,4 @@ class TenantKeys:
         if self._master is None:
             raise ConfigurationError(f"a {purpose} key is needed and no master key is set; set VEILSTREAM_KEYS__MASTER")
         info = f"veilstream/v1/{purpose}/{tenant}".encode()
-        return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(self._master)
+        return HKDF(algorithm=hashes.SHA256(), length=length, salt=None, info=info).derive(self._master)

@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 from filters.decide import Hit
 from filters.errors import DetectionError
 from filters.findings import EntityType, Finding
+from filters.policy import FilterPolicy
 from filters.protocols import Detector
 from filters.records import ContentKind
 from filters.text.language import Language
@@ -59,8 +60,13 @@ class Medium(Protocol[C, D, DetectorT]):
     def language(self, decoded: D) -> Language | None:
         """A guess at the language of the content's text; None where the kind has no text of its own."""
 
-    def detect(self, detector: DetectorT, batch: Sequence[D]) -> Sequence[Sequence[Finding] | DetectionError]:
+    def detect(
+        self, detector: DetectorT, batch: Sequence[D], policies: Sequence[FilterPolicy] = ()
+    ) -> Sequence[Sequence[Finding] | DetectionError]:
         """One list of findings a record, in the order of `batch`, or the error that this record alone met.
+
+        What `redact` wrote into content is no finding. `policies` has each record's; a detector of the tenant's own
+        terms needs them.
 
         Raises whatever the detector raises.
         """

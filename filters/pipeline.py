@@ -168,7 +168,8 @@ class FilterPipeline:
         self, detector: Detector, cases: Sequence[Case], medium: AnyMedium
     ) -> list[Sequence[Finding] | DetectionError]:
         try:
-            answers = list(medium.detect(detector, [case.decoded for case in cases]))
+            policies = [case.policy for case in cases if case.policy]
+            answers = list(medium.detect(detector, [case.decoded for case in cases], policies))
         except Exception as error:  # noqa: BLE001  a detector may raise anything; its text may hold content
             self._observer.detector_failed(detector.name, InferenceError.code)
             raise InferenceError(f"detector {detector.name} raised {type(error).__name__}", reason="raised") from None

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from filters.errors import PolicyError
 from filters.findings import ContextAttribute, EntityType, FindingSource
+from filters.policy_operators import KEYED_OPERATORS, ImageOperator, TextOperator
+from filters.policy_part import PolicyPart, RuleId
+from filters.policy_terms import MAX_LISTS, TermList, check_term_lists
 from filters.records import ContentKind
 from filters.verdict import Action, PolicyRef
 
@@ -20,10 +23,6 @@ DEFAULT_MIN_SCORE = 0.4
 """Presidio gives its weaker patterns 0.4 once a context word stands near; below lies noise."""
 
 Score = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class _Document(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Mode(StrEnum):
@@ -35,122 +34,12 @@ class Mode(StrEnum):
     ENFORCE = "enforce"
 
 
-# ── text operators ────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class ReplaceText(_Document):
-    """Put the entity's name in angle brackets, or a fixed text, in the span's place."""
-
-    type: Literal["replace"] = "replace"
-    text: Annotated[str, Field(max_length=64)] | None = Field(
-        default=None, description="The substitute; `<ENTITY_TYPE>` where absent."
-    )
-
-
-class MaskText(_Document):
-    """Cover the span sign by sign, but for spaces, hyphens and round brackets.
-
-    The last `keep_last` letters and digits stay, at most half of all.
-    """
-
-    type: Literal["mask"] = "mask"
-    character: Annotated[str, Field(min_length=1, max_length=1, pattern=r"^[^\w\s@.:/\\]$")] = Field(
-        default="*", description="A sign, not a letter or digit: `X` and `0` would make new names and numbers."
-    )
-    keep_last: Annotated[int, Field(ge=0, le=4)] = 0
-
-
-class RemoveText(_Document):
-    """Take the span out."""
-
-    type: Literal["remove"] = "remove"
-
-
-class HashText(_Document):
-    """A keyed hash of the span (HMAC-SHA256 under the tenant's key) in angle brackets.
-
-    Written in letters, one for each hex digit: digits would look like numbers to detectors.
-    """
-
-    type: Literal["hash"] = "hash"
-    length: Annotated[int, Field(ge=8, le=64)] = 16
-
-
-class PseudonymText(_Document):
-    """A substitute of the same kind, always the same for the same text of the same tenant."""
-
-    type: Literal["pseudonym"] = "pseudonym"
-
-
-TextOperator = Annotated[
-    ReplaceText | MaskText | RemoveText | HashText | PseudonymText,
-    Field(discriminator="type"),
-]
-
-# ── image operators ───────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class Shape(StrEnum):
-    """The covered area: the box, or the ellipse around it (never inside: its corners are private too)."""
-
-    BOX = "box"
-    ELLIPSE = "ellipse"
-
-
-class _RegionOperator(_Document):
-    margin: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
-        default=0.15, description="Added on every side, as a share of the box's longer side."
-    )
-    shape: Shape = Shape.BOX
-
-
-class FillRegion(_RegionOperator):
-    """One opaque colour."""
-
-    type: Literal["fill"] = "fill"
-    color: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#000000"
-
-
-class MosaicLook(_RegionOperator):
-    """Looks like a mosaic, computed from the surroundings only: independent of the private pixels."""
-
-    type: Literal["mosaic_look"] = "mosaic_look"
-
-
-class CosmeticOperator(_RegionOperator):
-    """An operator whose result still depends on the private pixels."""
-
-    cosmetic: Literal[True] = Field(
-        description="Must be `true`: this operator can be reversed, and the policy has to say that it knows."
-    )
-
-
-class CosmeticMosaic(CosmeticOperator):
-    """A plain mosaic of the private pixels; `blocks` along the longer side. Reversible at any published strength."""
-
-    type: Literal["mosaic"] = "mosaic"
-    blocks: Annotated[int, Field(ge=2, le=32)] = 6
-
-
-class CosmeticBlur(CosmeticOperator):
-    """A plain Gaussian blur; `sigma` as a share of the box's longer side. Reversible at any published strength."""
-
-    type: Literal["blur"] = "blur"
-    sigma: Annotated[float, Field(ge=0.05, le=1.0)] = 0.25
-
-
-ImageOperator = Annotated[
-    FillRegion | MosaicLook | CosmeticMosaic | CosmeticBlur,
-    Field(discriminator="type"),
-]
-
 # ── rules ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 Entities = Annotated[tuple[EntityType, ...], Field(min_length=1)]
-RuleId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 
 
-class _Rule(_Document):
+class _Rule(PolicyPart):
     id: RuleId | None = Field(default=None, description="Named in verdicts; else the rule's place in the document.")
     entities: Entities
     min_score: Score = DEFAULT_MIN_SCORE
@@ -172,6 +61,15 @@ class PromptRule(_Rule):
     unless: tuple[ContextAttribute, ...] = Field(
         default=(), description="The rule passes over findings that carry one of these attributes."
     )
+    lists: tuple[RuleId, ...] = Field(
+        default=(), description="For `TERM`: only what these term lists found; all of them where absent."
+    )
+
+    @model_validator(mode="after")
+    def _lists_go_with_terms(self) -> Self:
+        if self.lists and self.entities != (EntityType.TERM,):
+            raise ValueError("`lists` goes with `entities: [TERM]` alone")
+        return self
 
 
 class ImageRule(_Rule):
@@ -196,17 +94,25 @@ class OnUnsupportedLanguage(StrEnum):
     REJECT = "reject"
 
 
-class PromptSection(_Document):
+class PromptSection(PolicyPart):
     """How prompts are judged."""
 
     rules: tuple[PromptRule, ...] = ()
+    terms: Annotated[tuple[TermList, ...], Field(max_length=MAX_LISTS)] = Field(
+        default=(), description="The tenant's own words and regular expressions, found as `TERM`."
+    )
     on_unsupported_language: OnUnsupportedLanguage | None = Field(
         default=None,
         description="The least action for prompts in a language that names are not found in; absent: the rules alone.",
     )
 
+    @model_validator(mode="after")
+    def _terms_and_rules_meet(self) -> Self:
+        check_term_lists(self.terms, [rule.lists for rule in self.rules if EntityType.TERM in rule.entities])
+        return self
 
-class ImageSection(_Document):
+
+class ImageSection(PolicyPart):
     """How images are judged."""
 
     rules: tuple[ImageRule, ...] = ()
@@ -230,7 +136,7 @@ class Keeping(StrEnum):
     NONE = "none"
 
 
-class PolicySpec(_Document):
+class PolicySpec(PolicyPart):
     """The judgement itself. A kind of content without a section is rejected."""
 
     mode: Mode = Mode.ENFORCE
@@ -252,14 +158,14 @@ class PolicySpec(_Document):
         return self
 
 
-class PolicyMetadata(_Document):
+class PolicyMetadata(PolicyPart):
     """Whose policy this is, and its version, which must grow with each change."""
 
     tenant: Annotated[str, Field(pattern=TENANT_PATTERN)]
     version: Annotated[int, Field(ge=1, le=2**53 - 1)]  # whole in every JSON reader
 
 
-class FilterPolicy(_Document):
+class FilterPolicy(PolicyPart):
     """A tenant's policy document."""
 
     apiVersion: Literal["veilstream/v1"]  # noqa: N815  the document's own spelling
@@ -313,7 +219,7 @@ class Capabilities:
 
 def _keyed_operators(policy: FilterPolicy) -> bool:
     rules: Iterable[PromptRule] = policy.spec.prompts.rules if policy.spec.prompts else ()
-    return any(isinstance(rule.operator, HashText | PseudonymText) for rule in rules)
+    return any(isinstance(rule.operator, KEYED_OPERATORS) for rule in rules)
 
 
 def _needs_key(policy: FilterPolicy) -> bool:
@@ -340,7 +246,7 @@ def check_capabilities(policy: FilterPolicy, capabilities: Capabilities) -> None
     where = f"policy of tenant {policy.tenant!r}, version {policy.metadata.version}"
     if not capabilities.has_key and _needs_key(policy):
         raise PolicyError(
-            f"{where}: `hold`, `hash`, `pseudonym` and `sealed` need a key and none is set; set "
+            f"{where}: `hold`, `hash`, `encrypt`, `pseudonym` and `sealed` need a key and none is set; set "
             "VEILSTREAM_KEYS__MASTER",
             reason="key_missing",
         )

@@ -41,6 +41,8 @@ class IssueCode(StrEnum):
     EMPTY_SECTION = "VS105"
     ABSENT_SECTION = "VS106"
     UNLESS_WITHOUT_EFFECT = "VS107"
+    REVERSIBLE = "VS108"
+    NOTHING_SHARED = "VS109"
 
     @property
     def severity(self) -> Severity:

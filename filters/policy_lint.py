@@ -1,13 +1,32 @@
 """Warnings about valid policies: what is allowed, and yet seldom meant."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from filters.findings import CARRY_ATTRIBUTES, EntityType
-from filters.policy import CosmeticOperator, FilterPolicy, ImageRule, Mode, PromptRule, Section
+from filters.policy import FilterPolicy, ImageRule, Mode, PromptRule, Section
 from filters.policy_issues import IssueCode, PolicyIssue
+from filters.policy_operators import CosmeticOperator, EncryptText, GeneraliseText
 from filters.policy_yaml import Path, YamlTree
 
 Rule = PromptRule | ImageRule
+
+SECRETS: Final = frozenset(
+    {
+        EntityType.CREDIT_CARD,
+        EntityType.IBAN_CODE,
+        EntityType.US_BANK_NUMBER,
+        EntityType.US_SSN,
+        EntityType.US_ITIN,
+        EntityType.US_PASSPORT,
+        EntityType.UK_NINO,
+        EntityType.UK_PASSPORT,
+    }
+)
+"""Accounts and identity numbers that no generator has a use for, not even encrypted."""
+GENERALISED: Final = frozenset(
+    {EntityType.ADDRESS, EntityType.LOCATION, EntityType.DATE_OF_BIRTH, EntityType.DATE_TIME}
+)
 
 
 def policy_warnings(policy: FilterPolicy, tree: YamlTree) -> Iterator[PolicyIssue]:
@@ -37,16 +56,31 @@ def _section_warnings(section: Section, path: Path, tree: YamlTree) -> Iterator[
         yield PolicyIssue.at(tree.source, tree.key_place(path), IssueCode.EMPTY_SECTION, message, "add rules")
     for index, rule in enumerate(rules):
         at: Path = (*path, "rules", index)
-        if isinstance(rule.operator, CosmeticOperator):
-            message = f"`{rule.operator.type}` can be reversed: published attacks recover faces and text behind it"
-            place = tree.place((*at, "operator"))
-            yield PolicyIssue.at(tree.source, place, IssueCode.COSMETIC, message, "use `fill` or `mosaic_look`")
+        yield from _operator_warnings(rule, at, tree)
         if rule.min_score == 0:
             message = "`min_score: 0` takes every guess of a detector for a finding"
             place = tree.place((*at, "min_score"))
             yield PolicyIssue.at(tree.source, place, IssueCode.NO_THRESHOLD, message, "use 0.2 or more")
         yield from _unless_without_effect(rule, at, tree)
         yield from _never_reached(rules, index, at, tree)
+
+
+def _operator_warnings(rule: Rule, at: Path, tree: YamlTree) -> Iterator[PolicyIssue]:
+    place = tree.place((*at, "operator"))
+    match rule.operator:
+        case CosmeticOperator() as cosmetic:
+            message = f"`{cosmetic.type}` can be reversed: published attacks recover faces and text behind it"
+            yield PolicyIssue.at(tree.source, place, IssueCode.COSMETIC, message, "use `fill` or `mosaic_look`")
+        case EncryptText() if SECRETS.intersection(rule.entities):
+            names = ", ".join(sorted(SECRETS.intersection(rule.entities)))
+            message = f"`encrypt` can be reversed with the key, and hands {names} on in every released prompt"
+            yield PolicyIssue.at(
+                tree.source, place, IssueCode.REVERSIBLE, message, "use `replace`, or `action: reject`"
+            )
+        case GeneraliseText() if not GENERALISED.issuperset(rule.entities):
+            names = ", ".join(sorted(set(rule.entities) - GENERALISED))
+            message = f"`generalise` knows no part to keep of {names} and writes the type's name"
+            yield PolicyIssue.at(tree.source, place, IssueCode.NOTHING_SHARED, message, "use `replace` there")
 
 
 def _unless_without_effect(rule: Rule, at: Path, tree: YamlTree) -> Iterator[PolicyIssue]:
@@ -82,7 +116,8 @@ def _covers(rules: Sequence[Rule], strong: int, weak: int, entity: EntityType) -
 
 def _as_wide(one: Rule, other: Rule) -> bool:
     if isinstance(one, PromptRule) and isinstance(other, PromptRule):
-        return set(one.unless) <= set(other.unless)
+        as_many_lists = not one.lists or set(one.lists) >= set(other.lists or [""])
+        return as_many_lists and set(one.unless) <= set(other.unless)
     if isinstance(one, ImageRule) and isinstance(other, ImageRule):
         return one.source in (None, other.source)
     return False

@@ -1,7 +1,7 @@
 """The seams of the core: what detectors, policy sources and observers have to offer."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,16 @@ class TextDetector(Detector, Protocol):
 
         May raise anything; each prompt is then asked for alone, once.
         """
+
+
+@runtime_checkable
+class PolicyTextDetector(Detector, Protocol):
+    """Finds in prompts what their tenant's policy lists. Called from several threads at a time."""
+
+    def detect_for(
+        self, batch: Sequence[PromptContent], policies: Sequence[FilterPolicy]
+    ) -> Sequence[Sequence[TextFinding] | DetectionError]:
+        """As `TextDetector.detect`, with the policy of each prompt; fewer or more policies than prompts: it raises."""
 
 
 class ImageDetector(Detector, Protocol):

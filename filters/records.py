@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from filters.written import WrittenSpan
+
 
 class ContentKind(StrEnum):
     """The two kinds of content on the bus; also the name of a worker's stream."""
@@ -26,9 +28,13 @@ class SourcePosition:
 
 @dataclass(frozen=True, slots=True)
 class PromptContent:
-    """Text fields of one generation request, by field name (`prompt`, `negative_prompt`, …)."""
+    """Text fields of one generation request, by field name (`prompt`, `negative_prompt`, …).
+
+    `written` is what redaction wrote into them; empty in whatever comes from outside.
+    """
 
     fields: Mapping[str, str] = field(repr=False)
+    written: tuple[WrittenSpan, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def kind(self) -> ContentKind:

@@ -18,6 +18,7 @@ from filters.protocols import PipelineObserver, PolicyResolver
 from filters.records import ContentKind
 from filters.text.medium import PromptMedium, TextLimits
 from filters.text.patterns import PatternDetector
+from filters.text.terms import TermDetector
 from models.face import build_face_detector
 from models.manifest import load_manifest
 from models.weights import WeightStore
@@ -66,7 +67,7 @@ def build_media(settings: Settings, kinds: Sequence[ContentKind], keys: TenantKe
 
 def _prompt_medium(settings: Settings, keys: TenantKeys) -> AnyMedium:
     limits = TextLimits(max_characters=settings.prompts.max_characters)
-    return PromptMedium([PatternDetector()], keys, limits)
+    return PromptMedium([PatternDetector(), TermDetector()], keys, limits)
 
 
 def _image_medium(settings: Settings) -> AnyMedium:

@@ -12,15 +12,14 @@ from filters.policy import (
     TENANT_PATTERN,
     Capabilities,
     FilterPolicy,
-    HashText,
     ImageRule,
     Keeping,
     PromptRule,
-    PseudonymText,
     check_capabilities,
     never_fires,
 )
 from filters.policy_issues import IssueCode, PolicyIssue
+from filters.policy_operators import KEYED_OPERATORS
 from filters.policy_source import PolicyDocument
 from filters.policy_yaml import Path
 from filters.records import ContentKind
@@ -175,7 +174,7 @@ def _offender(policy: FilterPolicy, capabilities: Capabilities, reason: str) -> 
                     return (*path, "source")
             elif rule.action is Action.HOLD:
                 return (*path, "action")
-            elif isinstance(rule.operator, HashText | PseudonymText):
+            elif isinstance(rule.operator, KEYED_OPERATORS):
                 return (*path, "operator")
     holds = Action(policy.spec.on_error.value) is Action.HOLD
     return ("spec", "on_error") if holds or policy.spec.dead_letters is Keeping.NONE else ("spec", "dead_letters")

@@ -15,6 +15,7 @@ from filters.image.png import PngCodec
 from filters.image.redact import redacted
 from filters.image.views import merged, same_frame, views
 from filters.image.webp import WebpCodec
+from filters.policy import FilterPolicy
 from filters.protocols import ImageDetector, Pixels
 from filters.records import ContentKind, ImageContent
 
@@ -84,7 +85,12 @@ class ImageMedium:
         """One METADATA finding of the file where it holds anything beyond pixels and structure."""
         return metadata_findings(decoded.metadata)
 
-    def detect(self, detector: ImageDetector, batch: Sequence[DecodedImage]) -> Sequence[Sequence[Finding]]:
+    def detect(
+        self,
+        detector: ImageDetector,
+        batch: Sequence[DecodedImage],
+        policies: Sequence[FilterPolicy] = (),  # noqa: ARG002  the protocol's
+    ) -> Sequence[Sequence[Finding]]:
         """Every frame of every image in one call; a frame like the one before it is not shown again.
 
         Raises:

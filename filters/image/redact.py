@@ -10,7 +10,14 @@ from filters.image.container import DecodedImage, Frame
 from filters.image.hidden import cleaned
 from filters.image.operators import cosmetic_blur, cosmetic_mosaic, fill, mosaic_look
 from filters.image.regions import Area, Mask, covered_area, union
-from filters.policy import CosmeticBlur, CosmeticMosaic, CosmeticOperator, FillRegion, ImageOperator, MosaicLook
+from filters.policy_operators import (
+    CosmeticBlur,
+    CosmeticMosaic,
+    CosmeticOperator,
+    FillRegion,
+    ImageOperator,
+    MosaicLook,
+)
 from filters.protocols import Pixels
 
 _Cover = tuple[Area, ImageOperator, BoundingBox]

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.findings import BoundingBox
-from filters.policy import Shape
+from filters.policy_operators import Shape
 
 Mask = npt.NDArray[np.bool_]
 

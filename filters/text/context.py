@@ -24,7 +24,7 @@ _WORD = re.compile(r"\w+")
 _SPACELESS = re.compile(r"[\u0e00-\u0e7f\u1100-\u11ff\u3040-\u9fff\uac00-\ud7af]")
 
 # What redaction has put there is not the sender's context, and words beyond it did not stand that near before.
-_SUBSTITUTE = re.compile(rf"<(?:{'|'.join(EntityType)})(?:-[a-z]+)?>")
+_SUBSTITUTE = re.compile(rf"<(?:{'|'.join(EntityType)})(?:[-=][a-zA-Z]+)?>")
 
 
 class Words:

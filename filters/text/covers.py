@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 
 from filters.errors import RedactionError
 from filters.findings import EntityType, TextFinding
-from filters.policy import MaskText, RemoveText, ReplaceText, TextOperator
+from filters.policy_operators import MaskText, RemoveText, ReplaceText, TextOperator
 from filters.text.prompt_syntax import NAMED, Mark, MarkKind, Syntax
 from filters.text.structured import Part, all_parts
+from filters.text.substitutes import Substitute
 
 _NO_NAME = re.compile(r"[<>:,|()\[\]{}\\\"\s]")
 """What would end a name in a tag, or begin something else."""
@@ -36,19 +37,22 @@ class Cover:
     end: int
     finding: TextFinding
     operator: TextOperator
+    is_mixed: bool = False
+    """Whether findings of several types met in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Characters `[start, end)` and what takes their place."""
+    """Characters `[start, end)`, what takes their place, and the types that this may be taken for (`WrittenSpan`)."""
 
     start: int
     end: int
     replacement: str = field(repr=False)
+    passes_for: frozenset[EntityType] = frozenset()
 
 
-Substitute = Callable[[str, Cover], str]
-"""What stands for a cover of a text."""
+Substituting = Callable[[str, Cover], Substitute]
+"""Makes what stands for a cover of a text."""
 
 
 def applied(text: str, edits: Iterable[Edit]) -> str:
@@ -60,14 +64,16 @@ def applied(text: str, edits: Iterable[Edit]) -> str:
     return "".join([*pieces, text[end:]])
 
 
-def rewritten(text: str, covers: Sequence[Cover], edits: Callable[[str, Sequence[Cover]], Sequence[Edit]]) -> str:
-    """A field with `edits` made in each of its texts; every other character as it was.
+def rewritten(
+    text: str, covers: Sequence[Cover], edits: Callable[[str, Sequence[Cover]], Sequence[Edit]]
+) -> list[Edit]:
+    """The edits of a field that make `edits` in each of its texts, in order.
 
     Raises:
         RedactionError: a cover lies where no text is.
     """
     if not covers:
-        return text
+        return []
     made: list[Edit] = []
     placed: set[int] = set()
     for part, met in _met(all_parts(text), covers):
@@ -78,7 +84,7 @@ def rewritten(text: str, covers: Sequence[Cover], edits: Callable[[str, Sequence
             made += _written(part, edits(part.own, within), ascii_only=text.isascii())
     if len(placed) != len(covers):
         raise RedactionError("a finding lies between the texts of a structured prompt", reason="no_such_span")
-    return applied(text, made)
+    return sorted(made, key=lambda edit: edit.start)
 
 
 def _met(parts: Sequence[Part], covers: Sequence[Cover]) -> Iterator[tuple[Part, list[int]]]:
@@ -97,11 +103,13 @@ def _written(part: Part, edits: Sequence[Edit], *, ascii_only: bool) -> Iterator
     """Edits of a part as edits of its field."""
     if part.is_number:
         literal = json.dumps(applied(part.own, edits), ensure_ascii=ascii_only)
-        yield Edit(part.start, part.end, part.written(literal, ascii_only=ascii_only))
+        whole = len(edits) == 1 and (edits[0].start, edits[0].end) == (0, len(part.own))
+        passes_for = edits[0].passes_for if whole else frozenset()
+        yield Edit(part.start, part.end, part.written(literal, ascii_only=ascii_only), passes_for)
         return
     for edit in edits:
         start, end = part.origins[edit.start], part.reach[edit.end - 1]
-        yield Edit(start, end, part.written(edit.replacement, ascii_only=ascii_only))
+        yield Edit(start, end, part.written(edit.replacement, ascii_only=ascii_only), edit.passes_for)
 
 
 def grown(text: str, syntax: Syntax, cover: Cover) -> Cover:
@@ -117,7 +125,7 @@ def grown(text: str, syntax: Syntax, cover: Cover) -> Cover:
     return replace(cover, start=start, end=end)
 
 
-def spread(text: str, syntax: Syntax, cover: Cover, substitute: Substitute) -> Iterator[Edit]:
+def spread(text: str, syntax: Syntax, cover: Cover, substitute: Substituting) -> Iterator[Edit]:
     """The cover's substitute, in each piece of it that holds something private."""
     cover = _sober(cover)
     pieces = _pieces(cover, _staying(syntax, cover, whole=False))
@@ -125,22 +133,26 @@ def spread(text: str, syntax: Syntax, cover: Cover, substitute: Substitute) -> I
         pieces = _pieces(cover, _staying(syntax, cover, whole=True))
     if len(pieces) == 1:
         piece = replace(cover, start=pieces[0][0], end=pieces[0][1])
-        yield Edit(piece.start, piece.end, _fitting(text, syntax, piece, substitute(text, piece)))
+        yield _edit(text, syntax, piece, substitute(text, piece))
         return
     private = "".join(text[start:end] for start, end in pieces)
-    whole = substitute(private, replace(cover, start=0, end=len(private))) if private else ""
+    whole = substitute(private, replace(cover, start=0, end=len(private))) if private else Substitute("")
     at = 0
     for start, end in pieces:
         if isinstance(cover.operator, MaskText):
-            yield Edit(start, end, whole[at : at + end - start])
+            yield Edit(start, end, whole.text[at : at + end - start])
             at += end - start
         elif not _SEPARATES.fullmatch(text, start, end):
             piece = _trimmed(text, replace(cover, start=start, end=end))
-            yield Edit(
-                piece.start,
-                piece.end,
-                _fitting(text, syntax, piece, whole) if whole else substitute(text, piece),
-            )
+            yield _edit(text, syntax, piece, whole) if whole.text else _plain_edit(piece, substitute(text, piece))
+
+
+def _edit(text: str, syntax: Syntax, piece: Cover, substitute: Substitute) -> Edit:
+    return Edit(piece.start, piece.end, _fitting(text, syntax, piece, substitute.text), substitute.passes_for)
+
+
+def _plain_edit(piece: Cover, substitute: Substitute) -> Edit:
+    return Edit(piece.start, piece.end, substitute.text, substitute.passes_for)
 
 
 def _trimmed(text: str, cover: Cover) -> Cover:

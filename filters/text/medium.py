@@ -7,12 +7,14 @@ from filters.decide import Hit
 from filters.errors import DetectionError, MessageError, PayloadTooLarge
 from filters.findings import EntityType, TextFinding
 from filters.keys import TenantKeys
-from filters.protocols import TextDetector
+from filters.policy import FilterPolicy
+from filters.protocols import PolicyTextDetector, TextDetector
 from filters.records import ContentKind, PromptContent
 from filters.text.attributes import attributed
 from filters.text.language import Language, language_of
 from filters.text.reading import Reading
-from filters.text.redact import redact_fields
+from filters.text.redact import redacted_content
+from filters.written import without_own
 
 _BATCH_CHARACTERS = 1 << 18
 """Prompts lie in memory as they came: this only bounds how many are judged in one call."""
@@ -31,7 +33,7 @@ class PromptMedium:
 
     Args:
         detectors: asked in this order.
-        keys: for the operators `hash` and `pseudonym`.
+        keys: for the operators that need the tenant's key.
         limits: what is more is refused.
     """
 
@@ -39,7 +41,9 @@ class PromptMedium:
     own_entities: frozenset[EntityType] = frozenset()
     batch_weight = _BATCH_CHARACTERS
 
-    def __init__(self, detectors: Sequence[TextDetector], keys: TenantKeys, limits: TextLimits) -> None:
+    def __init__(
+        self, detectors: Sequence[TextDetector | PolicyTextDetector], keys: TenantKeys, limits: TextLimits
+    ) -> None:
         self.detectors = tuple(detectors)
         self._keys = keys
         self._limits = limits
@@ -62,7 +66,7 @@ class PromptMedium:
             raise PayloadTooLarge(f"{content.size} characters of text; the limit is {limits.max_characters}")
         if not all(map(_is_text, content.fields.values())):
             raise MessageError("a text field holds NUL or an unpaired surrogate", reason="invalid_text")
-        return content
+        return PromptContent(content.fields) if content.written else content  # nothing of it was written here
 
     def reopen(self, content: PromptContent) -> PromptContent:
         """Take it as it is: substitutes may be longer than what they stand for."""
@@ -77,21 +81,36 @@ class PromptMedium:
         return language_of("\n".join(decoded.fields.values()))
 
     def detect(
-        self, detector: TextDetector, batch: Sequence[PromptContent]
+        self,
+        detector: TextDetector | PolicyTextDetector,
+        batch: Sequence[PromptContent],
+        policies: Sequence[FilterPolicy] = (),
     ) -> Sequence[Sequence[TextFinding] | DetectionError]:
-        """Ask the detector about each text (`filters.text.reading`), and read the context of what it found."""
+        """Ask the detector about each text (`filters.text.reading`), and read the context of what it found.
+
+        Substitutes that redaction wrote are left out (`filters.written`).
+        """
         readings = [Reading(content) for content in batch]
-        answers = detector.detect([reading.content for reading in readings])
+        texts = [reading.content for reading in readings]
+        if isinstance(detector, PolicyTextDetector):
+            answers = detector.detect_for(texts, policies)
+        else:
+            answers = detector.detect(texts)
         if len(answers) != len(batch):
             return answers  # the pipeline refuses it
         return [
-            answer if isinstance(answer, DetectionError) else reading.findings(attributed(reading.content, answer))
-            for reading, answer in zip(readings, answers, strict=True)
+            answer if isinstance(answer, DetectionError) else _findings(content, reading, answer)
+            for content, reading, answer in zip(batch, readings, answers, strict=True)
         ]
 
     def redact(self, decoded: PromptContent, hits: Sequence[Hit], tenant: str) -> PromptContent:
-        """See `redact_fields`."""
-        return PromptContent(redact_fields(decoded.fields, hits, self._keys, tenant))
+        """See `redacted_content`."""
+        return redacted_content(decoded, hits, self._keys, tenant)
+
+
+def _findings(content: PromptContent, reading: Reading, answer: Sequence[TextFinding]) -> Sequence[TextFinding]:
+    found = reading.findings(attributed(reading.content, answer))
+    return without_own(found, content.fields, content.written)
 
 
 def _is_text(text: str) -> bool:

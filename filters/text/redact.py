@@ -1,46 +1,58 @@
-"""Operators for text: what stands in a private span's place.
+"""Redaction: every hit is covered in one piece, and what was written is known by its place."""
 
-Substitutes are made so that no recognizer finds anything in them: names of types in angle brackets, and letters instead
-of hex digits, because digits would look like numbers.
-"""
-
-import hmac
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache, partial
-from hashlib import sha256
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import cast
 
 import regex
 
 from filters.decide import Hit
 from filters.errors import RedactionError
 from filters.findings import TextFinding
-from filters.keys import KeyPurpose, TenantKeys
-from filters.policy import HashText, MaskText, PseudonymText, RemoveText, ReplaceText
-from filters.text.covers import Cover, Edit, grown, rewritten, spread
-from filters.text.normalize import view_of
+from filters.keys import TenantKeys
+from filters.policy_operators import (
+    EncryptText,
+    GeneraliseText,
+    HashText,
+    MaskText,
+    PseudonymText,
+    RemoveText,
+    ReplaceText,
+    TextOperator,
+)
+from filters.records import PromptContent
+from filters.text.covers import Cover, Edit, applied, grown, rewritten, spread
 from filters.text.prompt_syntax import parse
+from filters.text.substitutes import Substitute, Substitutes
+from filters.written import WrittenSpan, written_after
 
-KeySource = Callable[[], bytes]
-
-PSEUDONYM_LETTERS = 10
-"""Forty bits: two of a tenant's values share a pseudonym once there are about a million of them."""
-
-# One for each half-byte, without those that Italian fiscal codes read as digits (l m n p-v).
-_LETTERS = str.maketrans("0123456789abcdef", "abcdefghijkowxyz")
-_KEPT_BY_MASK = frozenset(" \t\n\r-+()")
 _GRAPHEME = regex.compile(r"\X")
 
 # Least revealing first.
-_STRENGTH: Mapping[type, int] = {RemoveText: 5, ReplaceText: 4, PseudonymText: 3, HashText: 2, MaskText: 1}
+_STRENGTH: Mapping[type, int] = {
+    RemoveText: 7,
+    ReplaceText: 6,
+    PseudonymText: 5,
+    HashText: 4,
+    EncryptText: 3,
+    GeneraliseText: 2,
+    MaskText: 1,
+}
 
 
 def redact_fields(fields: Mapping[str, str], hits: Sequence[Hit], keys: TenantKeys, tenant: str) -> dict[str, str]:
-    """The fields with every hit covered; all other characters stay as they are.
+    """The fields of `redacted_content`."""
+    return dict(redacted_content(PromptContent(fields), hits, keys, tenant).fields)
+
+
+def redacted_content(content: PromptContent, hits: Sequence[Hit], keys: TenantKeys, tenant: str) -> PromptContent:
+    """The content with every hit covered, all other characters as they are, and the places of what was written.
 
     Prompts stay valid for the generator: syntax and JSON around and inside of spans are kept (`filters.text.covers`).
     Overlapping hits are covered in one piece, by the operator that reveals least; among equals, that of the longest.
-    Spans grow to whole grapheme clusters.
+    Spans grow to whole grapheme clusters, and to whole substitutes where the content was redacted before.
 
     Raises:
         RedactionError: a hit has no place in these fields, or an operator for images.
@@ -48,31 +60,45 @@ def redact_fields(fields: Mapping[str, str], hits: Sequence[Hit], keys: TenantKe
     """
     by_field: dict[str, list[Cover]] = {}
     for hit in hits:
-        cover = _cover(fields, hit)
+        cover = _with_whole_substitutes(_cover(content.fields, hit), content.written)
         by_field.setdefault(cover.finding.field, []).append(cover)
-
-    @cache
-    def key() -> bytes:
-        return keys.derive(tenant, KeyPurpose.PSEUDONYM)
-
-    return {name: rewritten(text, by_field.get(name, ()), partial(_edits, key)) for name, text in fields.items()}
+    make_edits = partial(_edits, Substitutes(keys, tenant))
+    fields: dict[str, str] = {}
+    written: list[WrittenSpan] = []
+    for name, text in content.fields.items():
+        edits = rewritten(text, by_field.get(name, ()), make_edits)
+        fields[name] = applied(text, edits)
+        written += written_after(name, edits, [span for span in content.written if span.field == name])
+    return PromptContent(fields, tuple(written))
 
 
 def _cover(fields: Mapping[str, str], hit: Hit) -> Cover:
     finding, operator = hit.finding, hit.operator
     if not isinstance(finding, TextFinding) or finding.end > len(fields.get(finding.field, "")):
         raise RedactionError("a finding lies outside of the text", reason="no_such_span")
-    if not isinstance(operator, ReplaceText | MaskText | RemoveText | HashText | PseudonymText):
+    if type(operator) not in _STRENGTH:
         raise RedactionError("the operator is not one for text", reason="no_such_operator")
-    return Cover(finding.start, finding.end, finding, operator)
+    return Cover(finding.start, finding.end, finding, cast("TextOperator", operator))
 
 
-def _edits(key: KeySource, text: str, covers: Sequence[Cover]) -> list[Edit]:
+def _with_whole_substitutes(cover: Cover, written: Sequence[WrittenSpan]) -> Cover:
+    """A cover that reaches into an earlier substitute takes in all of it: half of one would be nobody's."""
+    touched = [
+        span
+        for span in written
+        if span.field == cover.finding.field and span.start < cover.end and cover.start < span.end
+    ]
+    start = min([cover.start, *(span.start for span in touched)])
+    end = max([cover.end, *(span.end for span in touched)])
+    return replace(cover, start=start, end=end)
+
+
+def _edits(substitutes: Substitutes, text: str, covers: Sequence[Cover]) -> list[Edit]:
     syntax = parse(text)
     whole = [grown(text, syntax, cover) for cover in _whole_graphemes(text, covers)]
 
-    def substitute(text: str, cover: Cover) -> str:
-        return _substitute(text, cover, key)
+    def substitute(text: str, cover: Cover) -> Substitute:
+        return _substitute(text, cover, substitutes)
 
     return [edit for cover in _merged(whole) for edit in spread(text, syntax, cover, substitute)]
 
@@ -86,7 +112,7 @@ def _whole_graphemes(text: str, covers: Iterable[Cover]) -> Iterator[Cover]:
     for cover in covers:
         start = starts[bisect_right(starts, cover.start) - 1]
         end = starts[bisect_left(starts, cover.end)]
-        yield Cover(start, end, cover.finding, cover.operator)
+        yield replace(cover, start=start, end=end)
 
 
 def _merged(covers: Iterable[Cover]) -> Iterator[Cover]:
@@ -106,7 +132,8 @@ def _merged(covers: Iterable[Cover]) -> Iterator[Cover]:
 def _united(covers: Sequence[Cover]) -> Cover:
     chosen = max(covers, key=_rank)
     start, end = min(cover.start for cover in covers), max(cover.end for cover in covers)
-    return Cover(start, end, chosen.finding, chosen.operator)
+    types = {cover.finding.entity_type for cover in covers}
+    return Cover(start, end, chosen.finding, chosen.operator, is_mixed=len(types) > 1)
 
 
 def _rank(cover: Cover) -> tuple[int, int, float, int, str, str]:
@@ -117,47 +144,15 @@ def _rank(cover: Cover) -> tuple[int, int, float, int, str, str]:
     return strength, length, finding.score, -cover.start, finding.entity_type, operator.model_dump_json()
 
 
-def _substitute(text: str, cover: Cover, key: KeySource) -> str:
-    private = text[cover.start : cover.end]
-    entity = cover.finding.entity_type
-    match cover.operator:
-        case ReplaceText(text=None):
-            return f"<{entity}>"
-        case ReplaceText(text=str(fixed)) if fixed:
-            return fixed
-        case MaskText() as mask:
-            return _masked(private, mask)
-        case HashText(length=length):
-            return f"<{_keyed(key(), 'hash', private, length)}>"
-        case PseudonymText():
-            return f"<{entity}-{_keyed(key(), entity, _canonical(private), PSEUDONYM_LETTERS)}>"
-        case _:
-            return _gap(text, cover)
+def _substitute(text: str, cover: Cover, substitutes: Substitutes) -> Substitute:
+    operator = cover.operator
+    if isinstance(operator, GeneraliseText) and cover.is_mixed:  # a name beside a postcode is no town
+        operator = ReplaceText()
+    substitute = substitutes.of(text[cover.start : cover.end], cover.finding.entity_type, operator)
+    return substitute if substitute.text else Substitute(_gap(text, cover))
 
 
 def _gap(text: str, cover: Cover) -> str:
     """Nothing; or a space, where what stood apart would run together and read as something else."""
     before, after = text[: cover.start][-1:], text[cover.end :][:1]
     return " " if before.strip() and after.strip() else ""
-
-
-def _masked(private: str, mask: MaskText) -> str:
-    """All but spaces, hyphens and round brackets covered, at most half of the letters and digits kept."""
-    places = [index for index, character in enumerate(private) if character.isalnum()]
-    kept = set(places[len(places) - min(mask.keep_last, len(places) // 2) :])
-    return "".join(
-        character if index in kept or character in _KEPT_BY_MASK else mask.character
-        for index, character in enumerate(private)
-    )
-
-
-def _keyed(key: bytes, purpose: str, text: str, length: int) -> str:
-    digest = hmac.new(key, f"{purpose}\0{text}".encode(), sha256).hexdigest()
-    return digest[:length].translate(_LETTERS)
-
-
-def _canonical(private: str) -> str:
-    """The same for two ways to write one thing: `JANE@example.com`, `415 555-2671`."""
-    view = view_of(private)
-    plain = view.text if view else private
-    return "".join(filter(str.isalnum, plain.casefold()))

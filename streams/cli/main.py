@@ -5,7 +5,7 @@ import sys
 import typer
 
 from filters.errors import ConfigurationError, DeliveryError, VeilstreamError
-from streams.cli import demo, dlq, doctor, models, policy, scan, topics, worker
+from streams.cli import demo, dlq, doctor, models, policy, reveal, scan, topics, worker
 from streams.cli.output import ExitCode
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(policy.app, name="policy")
 app.add_typer(topics.app, name="topics")
 app.add_typer(dlq.app, name="dlq")
+app.command("reveal")(reveal.reveal)
 app.command("doctor")(doctor.doctor)
 
 

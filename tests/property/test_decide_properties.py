@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from filters.decide import decide
 from filters.findings import BoundingBox, ContextAttribute, EntityType, FindingSource, ImageFinding, TextFinding
-from filters.policy import FillRegion, FilterPolicy, ImageRule, ImageSection, PolicySpec, PromptRule, PromptSection
+from filters.policy import FilterPolicy, ImageRule, ImageSection, PolicySpec, PromptRule, PromptSection
+from filters.policy_operators import FillRegion
 from filters.records import ContentKind
 from filters.verdict import Action, strictest
 

@@ -12,7 +12,7 @@ from PIL import Image
 from filters.errors import RecordError
 from filters.image.limits import ImageLimits
 from filters.image.medium import ImageMedium
-from filters.policy import FillRegion
+from filters.policy_operators import FillRegion
 from filters.records import ImageContent
 from tests.unit.filters.image.images import BoundingBox, animated, encoded, hit, photograph
 

@@ -13,7 +13,7 @@ from filters.image.medium import ImageMedium
 from filters.image.operators import fill, mosaic_look
 from filters.image.png_file import encode_png
 from filters.image.regions import TILE, covered_area, quantum, union
-from filters.policy import Shape
+from filters.policy_operators import Shape
 from filters.records import ImageContent
 
 shapes = st.sampled_from(list(Shape))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from filters.decide import Hit
 from filters.findings import EntityType, TextFinding
 from filters.keys import TenantKeys
-from filters.policy import HashText, MaskText, PseudonymText, RemoveText, ReplaceText
+from filters.policy_operators import HashText, MaskText, PseudonymText, RemoveText, ReplaceText
 from filters.text.prompt_syntax import MarkKind, parse
 from filters.text.redact import redact_fields
 from filters.verdict import Action

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from filters.findings import BoundingBox
-from filters.policy import CosmeticBlur, CosmeticMosaic, FillRegion, MosaicLook, Shape
+from filters.policy_operators import CosmeticBlur, CosmeticMosaic, FillRegion, MosaicLook, Shape
 from tests.unit.filters.image.images import decode, encoded, hit, photograph, release
 
 LOOKS = {

@@ -4,7 +4,8 @@ import pytest
 
 from filters.decide import Decision, decide, is_enforced
 from filters.findings import BoundingBox, ContextAttribute, EntityType, FindingSource, ImageFinding, TextFinding
-from filters.policy import FillRegion, FilterPolicy, MosaicLook, RemoveText, ReplaceText
+from filters.policy import FilterPolicy
+from filters.policy_operators import FillRegion, MosaicLook, RemoveText, ReplaceText
 from filters.records import ContentKind
 from filters.verdict import Action
 

@@ -1,13 +1,16 @@
 """The pipeline fails closed: nothing is released that was not judged, redacted and looked at again."""
 
+import re
+
 import pytest
 
 from filters.errors import DetectorTimeout, InferenceError, MessageError, RedactionError
-from filters.findings import EntityType
+from filters.findings import EntityType, TextFinding
 from filters.keys import TenantKeys
 from filters.pipeline import FilterPipeline, capabilities
 from filters.records import ContentKind, ImageContent, PromptContent, Record, RecordContext, SourcePosition
 from filters.text.medium import PromptMedium, TextLimits
+from filters.text.terms import TermDetector
 from filters.verdict import Action
 from tests.fakes import CollectingObserver, FaultyDetector, StaticPolicies, WordDetector, policy
 
@@ -210,6 +213,78 @@ def test_a_failure_outside_the_pipeline_gets_an_outcome_too():
 def test_capabilities_list_what_the_media_find():
     medium = PromptMedium([WordDetector([])], TenantKeys(None), TextLimits())
     assert capabilities([medium], has_key=False).entities == {ContentKind.PROMPT: frozenset({EntityType.EMAIL_ADDRESS})}
+
+
+class NameDetector(WordDetector):
+    """Takes every word with a capital for a person, as a language model would; and its neighbour, if told to."""
+
+    def __init__(self, pattern=r"[A-Z][a-z]+(?: [A-Z][a-z]+)*"):
+        super().__init__([], EntityType.PERSON)
+        self._pattern = re.compile(pattern)
+
+    def _find(self, content):
+        return [
+            TextFinding(name, match.start(), match.end(), EntityType.PERSON, 0.9, self.name)
+            for name, text in content.fields.items()
+            for match in self._pattern.finditer(text)
+        ]
+
+
+def with_names(*detectors, terms=(), rules=()):
+    rule = {"entities": ["PERSON"], "action": "redact", "operator": {"type": "pseudonym", "style": "name"}}
+    section = {"rules": [rule, *rules], "terms": list(terms)}
+    medium = PromptMedium(list(detectors), TenantKeys(bytes(32)), TextLimits())
+    return FilterPipeline([medium], StaticPolicies(policy(prompts=section)), CollectingObserver())
+
+
+def test_an_invented_name_is_released_although_it_looks_like_a_person():
+    """The same person has the same one in another prompt."""
+    outcomes = with_names(NameDetector()).process_batch([record("photo of Jane Doe, oil"), record("for Jane", 1)])
+    first, second = (outcome.content.fields["prompt"] for outcome in outcomes)
+    assert [outcome.verdict.action for outcome in outcomes] == [Action.REDACT, Action.REDACT]
+    assert re.fullmatch(r"photo of [A-Z][a-z]+ [A-Z][a-z]+, oil", first)
+    assert second.split()[1] == first.split()[2]
+
+
+def test_nothing_private_hides_behind_an_invented_name():
+    """A detector that sees a person only once another is gone has that one covered too."""
+    pipeline = with_names(NameDetector(r"Jane Doe|(?<=[a-z] )Smith(?! Jane)"))
+    (outcome,) = pipeline.process_batch([record("Jane Doe Smith")])
+    assert "Smith" not in outcome.content.fields["prompt"]
+    always_more = with_names(NameDetector(r"[A-Z][a-z]+ [A-Za-z]+"))
+    (outcome,) = always_more.process_batch([record("Jane and John and Joe and")])
+    assert outcome.content is None or not {"Jane", "John", "Joe"} & set(outcome.content.fields["prompt"].split())
+
+
+def test_a_prompt_cannot_pretend_that_its_words_were_written_here():
+    """What comes in as written is looked at like everything else."""
+    (outcome,) = with_names(NameDetector()).process_batch([record("Jane Doe")])
+    pretended = Record(record("", 1).context, outcome.content)
+    (again,) = with_names(NameDetector()).process_batch([pretended])
+    assert again.verdict.action is Action.REDACT
+
+
+def test_terms_are_redacted_and_looked_for_again():
+    """In an invented name, too: a term that the draw happens to give is covered."""
+    (drawn,) = with_names(NameDetector()).process_batch([record("Jane")])
+    name = drawn.content.fields["prompt"]
+    terms = [{"name": "codenames", "words": ["Blue Heron", name]}]
+    rules = [{"id": "codenames", "entities": ["TERM"], "lists": ["codenames"], "action": "redact"}]
+    pipeline = with_names(NameDetector("Jane"), TermDetector(), terms=terms, rules=rules)
+    (outcome,) = pipeline.process_batch([record("Jane and the BLUE_heron")])
+    assert outcome.content.fields["prompt"] == "<TERM> and the <TERM>"
+    assert "codenames" in outcome.verdict.rules
+    assert "heron" not in repr(outcome.verdict).lower()
+
+
+def test_a_term_expression_that_takes_too_long_withholds_the_prompt():
+    terms = [{"name": "slow", "regexes": ["(?:(?:a|aa)+c|x!)"]}]
+    rules = [{"entities": ["TERM"], "action": "flag"}]
+    pipeline = with_names(TermDetector(regex_seconds=0.05), terms=terms, rules=rules)
+    slow, fine = pipeline.process_batch([record("a" * 40 + "b"), record("fine", 1)])
+    assert (slow.verdict.action, slow.content) == (Action.REJECT, None)
+    assert (slow.verdict.failure.code, slow.verdict.failure.reason) == ("detector_timeout", "term_regex")
+    assert fine.verdict.action is Action.ALLOW
 
 
 NAMES = {"prompts": {"rules": [{"entities": ["PERSON"], "action": "flag", "unless": ["style_reference"]}]}}

@@ -309,7 +309,8 @@ def test_the_default_policy_lints_clean_and_needs_no_key():
 def test_the_default_policy_names_only_what_patterns_and_a_face_detector_can_find():
     by_models = {"PERSON", "ADDRESS", "LOCATION", "ORGANIZATION", "USERNAME", "DATE_OF_BIRTH", "NRP"}
     not_private = {"DATE_TIME"}
+    of_tenants = {"TERM"}
     of_images = {"FACE", "QR_CODE", "METADATA"}
     policy = load_default_policy()
-    assert policy.entities(ContentKind.PROMPT) == set(EntityType) - by_models - not_private - of_images
+    assert policy.entities(ContentKind.PROMPT) == set(EntityType) - by_models - not_private - of_tenants - of_images
     assert policy.entities(ContentKind.IMAGE) == {EntityType.FACE}

@@ -8,7 +8,7 @@ from PIL import Image, ImageFilter
 from filters.decide import Hit
 from filters.findings import EntityType, ImageFinding
 from filters.image.medium import ImageMedium
-from filters.policy import CosmeticMosaic, FillRegion, MosaicLook, Shape
+from filters.policy_operators import CosmeticMosaic, FillRegion, MosaicLook, Shape
 from filters.verdict import Action
 from streams.demo import drawings, files
 from streams.demo.faces import likeness

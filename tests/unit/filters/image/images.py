@@ -17,7 +17,7 @@ from filters.findings import BoundingBox, Detection, EntityType, FindingSource, 
 from filters.image.container import DecodedImage
 from filters.image.limits import ImageLimits
 from filters.image.medium import ImageMedium
-from filters.policy import ImageOperator
+from filters.policy_operators import ImageOperator
 from filters.records import ImageContent
 from filters.verdict import Action
 

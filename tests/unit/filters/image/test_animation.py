@@ -12,7 +12,7 @@ from filters.findings import BoundingBox
 from filters.image.compose import compose
 from filters.image.container import DecodedImage, Dispose, EncodeHints, Frame, Raster, StoredFrame
 from filters.image.formats import ImageFormat
-from filters.policy import FillRegion
+from filters.policy_operators import FillRegion
 from tests.unit.filters.image.images import (
     EVAL,
     METADATA_HIT,

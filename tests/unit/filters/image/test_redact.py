@@ -11,7 +11,7 @@ from filters.errors import RedactionError
 from filters.findings import BoundingBox, EntityType, ImageFinding, TextFinding
 from filters.image.operators import mosaic_look
 from filters.image.regions import covered_area, quantum, union
-from filters.policy import CosmeticBlur, CosmeticMosaic, FillRegion, MosaicLook, ReplaceText, Shape
+from filters.policy_operators import CosmeticBlur, CosmeticMosaic, FillRegion, MosaicLook, ReplaceText, Shape
 from filters.verdict import Action
 from tests.unit.filters.image.images import FACE_BOX, METADATA_HIT, decode, encoded, hit, photograph, release
 

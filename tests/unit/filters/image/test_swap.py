@@ -9,7 +9,7 @@ from PIL import Image
 
 from filters.findings import BoundingBox
 from filters.image.container import DecodedImage, EncodeHints
-from filters.policy import CosmeticBlur, CosmeticMosaic, FillRegion, MosaicLook, Shape
+from filters.policy_operators import CosmeticBlur, CosmeticMosaic, FillRegion, MosaicLook, Shape
 from tests.unit.filters.image.images import (
     FACE_BOX,
     animated,

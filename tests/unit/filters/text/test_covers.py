@@ -8,7 +8,7 @@ from filters.decide import Hit
 from filters.errors import RedactionError
 from filters.findings import EntityType, TextFinding
 from filters.keys import TenantKeys
-from filters.policy import HashText, MaskText, PseudonymText, RemoveText, ReplaceText
+from filters.policy_operators import HashText, MaskText, PseudonymText, RemoveText, ReplaceText
 from filters.text.redact import redact_fields
 from filters.verdict import Action
 

@@ -8,7 +8,7 @@ from filters.findings import EntityType, TextFinding
 from filters.keys import TenantKeys
 from filters.medium import Medium
 from filters.pipeline import FilterPipeline
-from filters.policy import ReplaceText
+from filters.policy_operators import ReplaceText
 from filters.protocols import TextDetector
 from filters.records import ContentKind, PromptContent, Record, RecordContext, SourcePosition
 from filters.text.medium import PromptMedium, TextLimits

@@ -8,8 +8,19 @@ from filters.decide import Hit
 from filters.errors import ConfigurationError, RedactionError
 from filters.findings import BoundingBox, EntityType, ImageFinding, TextFinding
 from filters.keys import TenantKeys
-from filters.policy import FillRegion, HashText, MaskText, PseudonymText, RemoveText, ReplaceText
-from filters.text.redact import redact_fields
+from filters.policy_operators import (
+    EncryptText,
+    FillRegion,
+    GeneraliseText,
+    HashText,
+    MaskText,
+    PseudonymText,
+    RemoveText,
+    ReplaceText,
+)
+from filters.records import PromptContent
+from filters.text.cipher import TokenCipher
+from filters.text.redact import redact_fields, redacted_content
 from filters.verdict import Action
 
 KEYS = TenantKeys(bytes(range(32)))
@@ -127,3 +138,63 @@ def test_operators_and_findings_of_images_are_refused():
         redact_fields({"prompt": "x"}, [Hit(box, Action.REDACT, "rule", RemoveText())], KEYS, "acme")
     with pytest.raises(RedactionError):
         redact_fields({"prompt": "x"}, [hit(0, 1, FillRegion())], KEYS, "acme")
+
+
+def test_what_was_encrypted_is_revealed_with_the_key():
+    released = redacted("mail ⟦jane@x.com⟧, oil", EncryptText())
+    assert re.fullmatch(r"mail <EMAIL_ADDRESS=[a-kowxyzA-KOWXYZ]{42}>, oil", released)
+    assert TokenCipher(KEYS, "acme").reveal(released).text == "mail jane@x.com, oil"
+
+
+def test_a_person_keeps_one_invented_name():
+    """In each prompt and each spelling; other types get a token."""
+    name = redacted("⟦Jane Doe⟧", PseudonymText(style="name"), EntityType.PERSON)
+    assert re.fullmatch(r"[A-Z][a-z]+ [A-Z][a-z]+", name)
+    assert redacted("of ⟦JANE  DOE⟧.", PseudonymText(style="name"), EntityType.PERSON) == f"of {name}."
+    assert redacted("⟦Doe⟧", PseudonymText(style="name"), EntityType.PERSON) == name.split()[1]
+    assert redacted("⟦jane@x.com⟧", PseudonymText(style="name")).startswith("<EMAIL_ADDRESS-")
+
+
+def test_generalise_keeps_the_shared_part_or_names_the_type():
+    address = EntityType.ADDRESS
+    assert redacted("at ⟦Hauptstraße 5, 10115 Berlin⟧", GeneraliseText(), address) == "at Berlin"
+    assert redacted("at ⟦Hauptstraße 5⟧", GeneraliseText(), address) == "at <ADDRESS>"
+    assert redacted("born ⟦1980-02-29⟧", GeneraliseText(), EntityType.DATE_OF_BIRTH) == "born 1980s"
+
+
+def test_findings_of_two_types_in_one_piece_share_nothing():
+    """A name beside a postcode is no town."""
+    text = "10115 Jane Doe"
+    hits = [hit(0, 14, GeneraliseText(), EntityType.ADDRESS), hit(6, 14, GeneraliseText(), EntityType.PERSON)]
+    assert redact_fields({"prompt": text}, hits, KEYS, "acme")["prompt"] == "<ADDRESS>"
+
+
+def test_a_second_pass_takes_substitutes_whole():
+    """A cover that reaches into one covers all of it; the other places move along."""
+    first = redacted_content(
+        PromptContent({"prompt": "a@x.com met b@x.com"}),
+        [hit(0, 7, ReplaceText()), hit(12, 19, ReplaceText())],
+        KEYS,
+        "acme",
+    )
+    assert first.fields["prompt"] == "<EMAIL_ADDRESS> met <EMAIL_ADDRESS>"
+    again = redacted_content(first, [hit(10, 19, ReplaceText(), URL)], KEYS, "acme")
+    assert again.fields["prompt"] == "<URL> <EMAIL_ADDRESS>"
+    assert [(span.start, span.end) for span in again.written] == [(0, 5), (6, 21)]
+
+
+def test_substitutes_in_tags_and_json_are_known_by_their_places():
+    """As they stand in the field: without brackets in a tag, as a string for a number."""
+    tag = PromptContent({"prompt": "<lora:jane:0.8> jane"})
+    name = PseudonymText(style="name")
+    hits = [hit(6, 10, name, EntityType.PERSON), hit(16, 20, name, EntityType.PERSON)]
+    released = redacted_content(tag, hits, KEYS, "acme")
+    own = [released.fields["prompt"][span.start : span.end] for span in released.written]
+    assert len(own) == 2
+    assert own[0] == own[1]
+    document = PromptContent({"prompt": '{"text": "mail jane@x.com", "phone": 4155552671}'})
+    hits = [hit(15, 25, ReplaceText()), hit(37, 47, ReplaceText(), EntityType.PHONE_NUMBER)]
+    released = redacted_content(document, hits, KEYS, "acme")
+    assert released.fields["prompt"] == '{"text": "mail <EMAIL_ADDRESS>", "phone": "<PHONE_NUMBER>"}'
+    own = [released.fields["prompt"][span.start : span.end] for span in released.written]
+    assert own == ["<EMAIL_ADDRESS>", '"<PHONE_NUMBER>"']
