@@ -10,6 +10,7 @@ from filters.keys import TenantKeys
 from filters.protocols import TextDetector
 from filters.records import ContentKind, PromptContent
 from filters.text.attributes import attributed
+from filters.text.known_names import KnownNames
 from filters.text.language import Language, language_of
 from filters.text.redact import redact_fields
 
@@ -32,16 +33,24 @@ class PromptMedium:
         detectors: asked in this order.
         keys: for the operators `hash` and `pseudonym`.
         limits: what is more is refused.
+        known: names that are no secret; those that come with the product where None.
     """
 
     kind = ContentKind.PROMPT
     own_entities: frozenset[EntityType] = frozenset()
     batch_weight = _BATCH_CHARACTERS
 
-    def __init__(self, detectors: Sequence[TextDetector], keys: TenantKeys, limits: TextLimits) -> None:
+    def __init__(
+        self,
+        detectors: Sequence[TextDetector],
+        keys: TenantKeys,
+        limits: TextLimits,
+        known: KnownNames | None = None,
+    ) -> None:
         self.detectors = tuple(detectors)
         self._keys = keys
         self._limits = limits
+        self._known = known
 
     def weight(self, content: PromptContent) -> int:
         """Characters over all fields."""
@@ -83,7 +92,7 @@ class PromptMedium:
         if len(answers) != len(batch):
             return answers  # the pipeline refuses it
         return [
-            answer if isinstance(answer, DetectionError) else attributed(content, answer)
+            answer if isinstance(answer, DetectionError) else attributed(content, answer, self._known)
             for content, answer in zip(batch, answers, strict=True)
         ]
 
