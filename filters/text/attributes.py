@@ -59,7 +59,7 @@ def attributed(
     if not any(finding.entity_type in CARRY_ATTRIBUTES for finding in findings):
         return list(findings)
     names = known or built_in_names()
-    fields = {field: _sorted(findings, field) for field in {finding.field for finding in findings}}
+    fields = _by_field(findings)
     return [
         _attributed(content.fields[finding.field], finding, fields[finding.field], names)
         if finding.entity_type in CARRY_ATTRIBUTES
@@ -68,8 +68,12 @@ def attributed(
     ]
 
 
-def _sorted(findings: Sequence[TextFinding], field: str) -> list[TextFinding]:
-    return sorted((finding for finding in findings if finding.field == field), key=lambda finding: finding.start)
+def _by_field(findings: Sequence[TextFinding]) -> Mapping[str, list[TextFinding]]:
+    """In the order of the text."""
+    fields: dict[str, list[TextFinding]] = {}
+    for finding in sorted(findings, key=lambda finding: finding.start):
+        fields.setdefault(finding.field, []).append(finding)
+    return fields
 
 
 def _attributed(text: str, finding: TextFinding, field: Sequence[TextFinding], known: KnownNames) -> TextFinding:

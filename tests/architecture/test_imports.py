@@ -23,6 +23,10 @@ BENCHMARK_PEERS = Path("tests/benchmarks/peers.py")
 """Imports what the benchmarks compare with, and fetches that itself."""
 
 
+TRAINING = Path("models/training")
+"""Runs where weights are made, never in the product."""
+
+
 def top_level(module: str) -> str:
     """`a` of `a.b.c`."""
     return module.partition(".")[0]
@@ -66,7 +70,19 @@ def undeclared(paths: list[Path], declared: set[str]) -> dict[str, list[str]]:
 
 def test_the_product_declares_what_it_imports():
     """Nothing is used that only comes along with something else."""
-    assert undeclared(modules(*PACKAGES), RUNTIME | EXTRAS["cpu"]) == {}
+    paths = [path for path in modules(*PACKAGES) if path.parent != TRAINING]
+    assert undeclared(paths, RUNTIME | EXTRAS["cpu"]) == {}
+
+
+def test_the_training_declares_what_it_imports():
+    """The `training` extra names what is installed for it alone, and nothing that runs imports the training."""
+    extra = {name for name in EXTRAS["training"] if name not in RUNTIME}
+    missing = undeclared([path for path in modules("models") if path.parent == TRAINING], RUNTIME)
+    assert {normalized(name) for names in missing.values() for name in names} <= extra
+    importers = [
+        path for path in modules(*PACKAGES) if any(name.startswith("models.training") for name in imported(path))
+    ]
+    assert [str(path) for path in importers if path.parent != TRAINING] == []
 
 
 def test_the_tests_declare_what_they_import():
