@@ -83,6 +83,21 @@ def test_what_a_redaction_left_behind_keeps_a_list_of_artists_together():
     assert finding.attributes == {ContextAttribute.STYLE_REFERENCE}
 
 
+def test_a_join_of_fields_cuts_no_context_off():
+    """The end of the prompt is read once more together with the negative prompt's beginning, without the cue."""
+    detector = WordDetector(["Tobiasz Wyrwicki", "Anneke Penhale"], EntityType.PERSON)
+    medium = PromptMedium([detector], TenantKeys(bytes(32)), TextLimits())
+    prompt = (
+        "oil painting by Anneke Penhale"
+        + ", mist" * 9
+        + " and a lake in the style of the famous legendary japanese illustrator Tobiasz Wyrwicki"
+    )
+    for fields in ({"prompt": prompt, "negative_prompt": "blurry"}, {"negative_prompt": "blurry", "prompt": prompt}):
+        (findings,) = medium.detect(detector, [PromptContent(fields)])
+        assert {finding.attributes for finding in findings} == {frozenset({ContextAttribute.STYLE_REFERENCE})}
+        assert {finding.field for finding in findings} == {"prompt"}
+
+
 @pytest.mark.parametrize("entity_type", sorted(set(EntityType) - CARRY_ATTRIBUTES))
 def test_nothing_but_names_carries_attributes(entity_type):
     content, findings = named("in the style of [[Greg Rutkowski]], photo of my neighbour", entity_type)
