@@ -58,23 +58,10 @@ class Reading:
                 yield name, part.text
 
     def findings(self, found: Iterable[TextFinding]) -> list[TextFinding]:
-        """Findings in `self.content` as findings in the fields: one for each text that holds a part of it.
-
-        What was found in a text by itself has all of its context: where a join shows the same again, cut off from some
-        of it, the attributes are those of the text.
-        """
+        """Findings in `self.content` as findings in the fields: one for each text that holds a part of it."""
         if not self._parts:
             return list(found)
-        own: list[TextFinding] = []
-        joined: list[TextFinding] = []
-        for finding in found:
-            (joined if finding.field in self._joined else own).extend(self._placed(finding))
-        whole = {(each.field, each.start, each.end, each.entity_type): each.attributes for each in own}
-        again = (
-            replace(each, attributes=whole.get((each.field, each.start, each.end, each.entity_type), each.attributes))
-            for each in joined
-        )
-        return list(dict.fromkeys([*own, *again]))
+        return list(dict.fromkeys(placed for finding in found for placed in self._placed(finding)))
 
     def _placed(self, finding: TextFinding) -> Iterator[TextFinding]:
         if finding.field in self._joined:
