@@ -44,6 +44,8 @@ MOST_LIFT: Final = 0.35
 _OVERRULES_LISTS: Final = frozenset({PrivateCue.ACQUAINTANCE, PrivateCue.INTRODUCED})
 _DATA_BESIDE: Final = frozenset({PrivateCue.ADDRESS, PrivateCue.CONTACT, PrivateCue.IDENTIFIER})
 _LONGEST_LIST: Final = 5
+MOST_NAMES: Final = 1000
+"""Names of a prompt whose context is read; more are private as they stand, so that nobody buys time with them."""
 
 
 def attributed(
@@ -60,12 +62,12 @@ def attributed(
         return list(findings)
     names = known or built_in_names()
     fields = _by_field(findings)
-    return [
-        _attributed(content.fields[finding.field], finding, fields[finding.field], names)
-        if finding.entity_type in CARRY_ATTRIBUTES
-        else finding
-        for finding in findings
-    ]
+    answers = list(findings)
+    read = [index for index, finding in enumerate(findings) if finding.entity_type in CARRY_ATTRIBUTES]
+    for index in read[:MOST_NAMES]:
+        finding = findings[index]
+        answers[index] = _attributed(content.fields[finding.field], finding, fields[finding.field], names)
+    return answers
 
 
 def _by_field(findings: Sequence[TextFinding]) -> Mapping[str, list[TextFinding]]:

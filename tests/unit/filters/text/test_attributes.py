@@ -10,7 +10,7 @@ from filters.findings import CARRY_ATTRIBUTES, ContextAttribute, EntityType, Tex
 from filters.keys import TenantKeys
 from filters.records import PromptContent
 from filters.text import attributes
-from filters.text.attributes import LIFTS, MOST_LIFT, attributed
+from filters.text.attributes import LIFTS, MOST_LIFT, MOST_NAMES, attributed
 from filters.text.known_names import KnownNames, NameList, built_in_names
 from filters.text.medium import PromptMedium, TextLimits
 from filters.text.style_cues import Frame
@@ -75,6 +75,12 @@ def test_each_name_is_judged_alone():
     private, artist = judged("portrait of [[Jane Thornberry]] by [[Greg Rutkowski]], 8k")
     assert private.attributes == frozenset()
     assert artist.attributes == {ContextAttribute.STYLE_REFERENCE}
+
+
+def test_beyond_a_thousand_names_none_is_excepted():
+    """Reading a name's context takes time; a prompt of names alone gets no more of it than this."""
+    answers = judged("by [[Greg Rutkowski]], " * (MOST_NAMES + 5))
+    assert [bool(answer.attributes) for answer in answers] == [True] * MOST_NAMES + [False] * 5
 
 
 def test_what_a_redaction_left_behind_keeps_a_list_of_artists_together():
