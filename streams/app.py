@@ -16,6 +16,7 @@ from filters.pipeline import AnyMedium, FilterPipeline, capabilities
 from filters.policy import Keeping
 from filters.protocols import PipelineObserver, PolicyResolver
 from filters.records import ContentKind
+from filters.text.known_names import names_from
 from filters.text.medium import PromptMedium, TextLimits
 from filters.text.patterns import PatternDetector
 from filters.text.terms import TermDetector
@@ -67,7 +68,8 @@ def build_media(settings: Settings, kinds: Sequence[ContentKind], keys: TenantKe
 
 def _prompt_medium(settings: Settings, keys: TenantKeys) -> AnyMedium:
     limits = TextLimits(max_characters=settings.prompts.max_characters)
-    return PromptMedium([PatternDetector(), TermDetector()], keys, limits)
+    known = names_from(settings.prompts.names) if settings.prompts.names else None
+    return PromptMedium([PatternDetector(), TermDetector()], keys, limits, known)
 
 
 def _image_medium(settings: Settings) -> AnyMedium:

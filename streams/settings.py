@@ -85,6 +85,11 @@ class PromptSettings(StreamSettings):
     """The prompt stream."""
 
     max_characters: Count = Field(default=65_536, description="Over all text fields of a prompt.")
+    names: Path | None = Field(
+        default=None,
+        description="A folder with lists of names that are added to the built-in ones: `artists.txt`, "
+        "`characters.txt`, `figures.txt` … (docs/prompts.md).",
+    )
 
 
 class ImageSettings(StreamSettings):

@@ -44,6 +44,8 @@ MOST_LIFT: Final = 0.35
 _OVERRULES_LISTS: Final = frozenset({PrivateCue.ACQUAINTANCE, PrivateCue.INTRODUCED})
 _DATA_BESIDE: Final = frozenset({PrivateCue.ADDRESS, PrivateCue.CONTACT, PrivateCue.IDENTIFIER})
 _LONGEST_LIST: Final = 5
+MOST_NAMES: Final = 1000
+"""Names of a prompt whose context is read; more are private as they stand, so that nobody buys time with them."""
 
 
 def attributed(
@@ -59,17 +61,21 @@ def attributed(
     if not any(finding.entity_type in CARRY_ATTRIBUTES for finding in findings):
         return list(findings)
     names = known or built_in_names()
-    fields = {field: _sorted(findings, field) for field in {finding.field for finding in findings}}
-    return [
-        _attributed(content.fields[finding.field], finding, fields[finding.field], names)
-        if finding.entity_type in CARRY_ATTRIBUTES
-        else finding
-        for finding in findings
-    ]
+    fields = _by_field(findings)
+    answers = list(findings)
+    read = [index for index, finding in enumerate(findings) if finding.entity_type in CARRY_ATTRIBUTES]
+    for index in read[:MOST_NAMES]:
+        finding = findings[index]
+        answers[index] = _attributed(content.fields[finding.field], finding, fields[finding.field], names)
+    return answers
 
 
-def _sorted(findings: Sequence[TextFinding], field: str) -> list[TextFinding]:
-    return sorted((finding for finding in findings if finding.field == field), key=lambda finding: finding.start)
+def _by_field(findings: Sequence[TextFinding]) -> Mapping[str, list[TextFinding]]:
+    """In the order of the text."""
+    fields: dict[str, list[TextFinding]] = {}
+    for finding in sorted(findings, key=lambda finding: finding.start):
+        fields.setdefault(finding.field, []).append(finding)
+    return fields
 
 
 def _attributed(text: str, finding: TextFinding, field: Sequence[TextFinding], known: KnownNames) -> TextFinding:

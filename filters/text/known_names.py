@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Final
+
+from filters.errors import ConfigurationError
 
 MOST_WORDS: Final = 6
 """Words of the longest name that is looked up."""
@@ -92,6 +95,35 @@ class KnownNames:
 def _spellings(entries: Iterable[str]) -> Iterable[str]:
     for entry in entries:
         yield from filter(None, map(folded, entry.split("|")))
+
+
+def names_from(folder: Path) -> KnownNames:
+    """The built-in lists and an installation's own: text files in `folder` with the built-in ones' names.
+
+    Raises:
+        ConfigurationError: there is no such folder, a file in it is no list, or a list cannot be used.
+    """
+    try:
+        paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        return built_in_names().with_more(dict(map(_list_from, paths)))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"the lists of names in {folder} cannot be read ({type(error).__name__}); they have to be UTF-8 text files",
+            reason="names_unreadable",
+        ) from None
+
+
+def _list_from(path: Path) -> tuple[NameList, list[str]]:
+    if path.name not in {f"{name}.txt" for name in NameList}:
+        known = ", ".join(f"{name}.txt" for name in NameList)
+        raise ConfigurationError(f"{path} is no list of names; the files are {known}", reason="names_unknown_list")
+    entries = path.read_text("utf-8").splitlines()
+    for number, entry in enumerate(entries, 1):
+        if any(len(name.split()) > MOST_WORDS for name in _spellings([entry])):
+            raise ConfigurationError(
+                f"{path}:{number}: a name has more than {MOST_WORDS} words; shorten it", reason="names_too_long"
+            )
+    return NameList(path.stem), entries
 
 
 @cache

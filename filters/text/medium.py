@@ -11,6 +11,7 @@ from filters.policy import FilterPolicy
 from filters.protocols import PolicyTextDetector, TextDetector
 from filters.records import ContentKind, PromptContent
 from filters.text.attributes import attributed
+from filters.text.known_names import KnownNames
 from filters.text.language import Language, language_of
 from filters.text.reading import Reading
 from filters.text.redact import redacted_content
@@ -35,6 +36,7 @@ class PromptMedium:
         detectors: asked in this order.
         keys: for the operators that need the tenant's key.
         limits: what is more is refused.
+        known: names that are no secret; those that come with the product where None.
     """
 
     kind = ContentKind.PROMPT
@@ -42,11 +44,16 @@ class PromptMedium:
     batch_weight = _BATCH_CHARACTERS
 
     def __init__(
-        self, detectors: Sequence[TextDetector | PolicyTextDetector], keys: TenantKeys, limits: TextLimits
+        self,
+        detectors: Sequence[TextDetector | PolicyTextDetector],
+        keys: TenantKeys,
+        limits: TextLimits,
+        known: KnownNames | None = None,
     ) -> None:
         self.detectors = tuple(detectors)
         self._keys = keys
         self._limits = limits
+        self._known = known
 
     def weight(self, content: PromptContent) -> int:
         """Characters over all fields."""
@@ -77,8 +84,8 @@ class PromptMedium:
         return ()
 
     def language(self, decoded: PromptContent) -> Language:
-        """Of all fields together, the first ones first."""
-        return language_of("\n".join(decoded.fields.values()))
+        """Of all texts together, the first ones first."""
+        return language_of("\n".join(Reading(decoded).content.fields.values()))
 
     def detect(
         self,
@@ -99,7 +106,7 @@ class PromptMedium:
         if len(answers) != len(batch):
             return answers  # the pipeline refuses it
         return [
-            answer if isinstance(answer, DetectionError) else _findings(content, reading, answer)
+            answer if isinstance(answer, DetectionError) else self._findings(content, reading, answer)
             for content, reading, answer in zip(batch, readings, answers, strict=True)
         ]
 
@@ -107,10 +114,11 @@ class PromptMedium:
         """See `redacted_content`."""
         return redacted_content(decoded, hits, self._keys, tenant)
 
-
-def _findings(content: PromptContent, reading: Reading, answer: Sequence[TextFinding]) -> Sequence[TextFinding]:
-    found = reading.findings(attributed(reading.content, answer))
-    return without_own(found, content.fields, content.written)
+    def _findings(
+        self, content: PromptContent, reading: Reading, answer: Sequence[TextFinding]
+    ) -> Sequence[TextFinding]:
+        found = reading.findings(attributed(reading.content, answer, self._known))
+        return without_own(found, content.fields, content.written)
 
 
 def _is_text(text: str) -> bool:

@@ -24,7 +24,7 @@ class Frame(IntEnum):
 _FILLER: Final = (
     r"(?:(?:the |an? |der |die |dem |le |la |les |el |los |il |lo |o |a |de )?(?:(?:great|famous|legendary|renowned|"
     r"young|old|dutch|french|"
-    r"italian|german|spanish|american|british|japanese|russian|chinese) ){0,2}"
+    r"italian|german|spanish|american|british|japanese|russian|chinese) ){0,3}"
     r"(?:artists?|painters?|illustrators?|photographers?|architects?|directors?|masters?|mangakas?|sculptors?|"
     r"cinematographers?|animators?|kunstlers?|malers?|peintre|artiste|pintora?|artista|pittore|schilder|kunstenaar)"
     r" ?:? ?)?"

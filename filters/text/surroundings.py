@@ -15,7 +15,7 @@ REACH: Final = 200
 
 _WEIGHT: Final = re.compile(r":-?\d{0,2}(?:\.\d{1,3})?(?=[)\]>,]|\Z)")
 _BRACKETS: Final = re.compile(r"[()\[\]{}\"“”„«»*\\<>]+")
-_BREAK: Final = re.compile(r"\s*(?:\n|(?<![A-Z])BREAK(?![A-Z])|\|)\s*")
+_BREAK: Final = re.compile(r"\s*(?:\n|\\n|(?<![A-Z])BREAK(?![A-Z])|\|)\s*")
 _SUBSTITUTE: Final = re.compile(r"<PERSON(?:-[a-z]+)?>")
 _SPACE: Final = re.compile(r"[\s_]+")
 _WORD: Final = re.compile(r"[^\s,;.|]+")

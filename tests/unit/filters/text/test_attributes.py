@@ -10,7 +10,7 @@ from filters.findings import CARRY_ATTRIBUTES, ContextAttribute, EntityType, Tex
 from filters.keys import TenantKeys
 from filters.records import PromptContent
 from filters.text import attributes
-from filters.text.attributes import LIFTS, MOST_LIFT, attributed
+from filters.text.attributes import LIFTS, MOST_LIFT, MOST_NAMES, attributed
 from filters.text.known_names import KnownNames, NameList, built_in_names
 from filters.text.medium import PromptMedium, TextLimits
 from filters.text.style_cues import Frame
@@ -77,10 +77,31 @@ def test_each_name_is_judged_alone():
     assert artist.attributes == {ContextAttribute.STYLE_REFERENCE}
 
 
+def test_beyond_a_thousand_names_none_is_excepted():
+    """Reading a name's context takes time; a prompt of names alone gets no more of it than this."""
+    answers = judged("by [[Greg Rutkowski]], " * (MOST_NAMES + 5))
+    assert [bool(answer.attributes) for answer in answers] == [True] * MOST_NAMES + [False] * 5
+
+
 def test_what_a_redaction_left_behind_keeps_a_list_of_artists_together():
     """Verification looks at the redacted prompt: what was an artist before is still one."""
     (finding,) = judged("forest, art by <PERSON> and [[Tobiasz Wyrwicki]], mist")
     assert finding.attributes == {ContextAttribute.STYLE_REFERENCE}
+
+
+def test_a_join_of_fields_cuts_no_context_off():
+    """The end of the prompt is read once more together with the negative prompt's beginning, without the cue."""
+    detector = WordDetector(["Tobiasz Wyrwicki", "Anneke Penhale"], EntityType.PERSON)
+    medium = PromptMedium([detector], TenantKeys(bytes(32)), TextLimits())
+    prompt = (
+        "oil painting by Anneke Penhale"
+        + ", mist" * 9
+        + " and a lake in the style of the famous legendary japanese illustrator Tobiasz Wyrwicki"
+    )
+    for fields in ({"prompt": prompt, "negative_prompt": "blurry"}, {"negative_prompt": "blurry", "prompt": prompt}):
+        (findings,) = medium.detect(detector, [PromptContent(fields)])
+        assert {finding.attributes for finding in findings} == {frozenset({ContextAttribute.STYLE_REFERENCE})}
+        assert {finding.field for finding in findings} == {"prompt"}
 
 
 @pytest.mark.parametrize("entity_type", sorted(set(EntityType) - CARRY_ATTRIBUTES))

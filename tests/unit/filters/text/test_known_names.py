@@ -2,7 +2,8 @@
 
 import pytest
 
-from filters.text.known_names import MOST_WORDS, KnownNames, NameList, built_in_names, folded
+from filters.errors import ConfigurationError
+from filters.text.known_names import MOST_WORDS, KnownNames, NameList, built_in_names, folded, names_from
 
 
 @pytest.mark.parametrize(
@@ -79,3 +80,33 @@ def test_artists_with_common_names_are_not_public_by_name_alone():
 def test_the_digest_is_of_all_lists():
     digests = {KnownNames.of({name: ["Jane Roe"]}).digest for name in NameList}
     assert len(digests) == len(NameList)
+
+
+def test_an_installations_lists_are_added(tmp_path):
+    (tmp_path / "characters.txt").write_text("Zorblax Prime|Zorblax\n\n", "utf-8")
+    (tmp_path / ".keep").write_text("")
+    names = names_from(tmp_path)
+    assert {"zorblax prime", "zorblax", "harry potter"} <= names.characters
+    assert names.artists == built_in_names().artists
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("people.txt", b"Jane Roe", "names_unknown_list"),
+        ("artists.txt", b"\xff\xfe", "names_unreadable"),
+        ("artists.txt", b"one two three four five six seven", "names_too_long"),
+    ],
+)
+def test_lists_that_cannot_be_used_refuse_the_start_without_quoting_them(tmp_path, name, content, reason):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ConfigurationError) as refused:
+        names_from(tmp_path)
+    assert refused.value.reason == reason
+    assert "Jane" not in str(refused.value)
+    assert "three" not in str(refused.value)
+
+
+def test_a_missing_folder_refuses_the_start(tmp_path):
+    with pytest.raises(ConfigurationError):
+        names_from(tmp_path / "absent")
