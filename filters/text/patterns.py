@@ -10,7 +10,6 @@ from filters.records import PromptContent
 from filters.text.candidate import Candidate, without_contained
 from filters.text.context import Words
 from filters.text.gate import GATES, OWN_GATES, Features, Gate
-from filters.text.normalize import view_of
 from filters.text.overlap import without_outdone
 from filters.text.own_recognizers import own
 from filters.text.plausibility import judged
@@ -23,6 +22,7 @@ from filters.text.technical import (
     technical_tokens,
     without_labelled_numbers,
 )
+from filters.text.views import is_believed, views_of
 
 DEFAULT_BUDGET_SECONDS = 2.0
 """A hundred times what a prompt of 65,536 characters takes, unless it is made to take longer."""
@@ -69,13 +69,13 @@ class PatternDetector:
 
     def _findings(self, field: str, text: str, deadline: float) -> Iterator[TextFinding]:
         found = self._search(text, deadline)
-        for view in (view_of(text), prose_view(text)):
-            if view is None:
-                continue
+        prose = prose_view(text)
+        for view in (*views_of(text), *([prose] if prose else [])):
             mapped = [
                 replace(candidate, start=start, end=end)
                 for candidate in self._search(view.text, deadline)
                 for start, end in [view.span(candidate.start, candidate.end)]
+                if is_believed(view, candidate, text)
             ]
             found = without_contained([*found, *mapped])
         for each in found:
