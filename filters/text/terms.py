@@ -23,6 +23,7 @@ from filters.policy_terms import TermList, compiled_regex
 from filters.records import PromptContent
 from filters.text.folding import folded
 from filters.text.normalize import View, view_of
+from filters.text.views import views_of
 
 REGEX_SECONDS: Final = 0.5
 """Of this process's CPU time, for all regular expressions of a policy over one prompt."""
@@ -32,7 +33,7 @@ TERM_SCORE: Final = 1.0
 _SHORTEST_JOINED: Final = 8
 """Letters from which a term of several words is also found written as one: `Blue Heron` in `blueheron`."""
 _SPACELESS = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
-_RULES_OF_READING = "1"
+_RULES_OF_READING = "2"
 """Raised when the same policy would find something else."""
 
 
@@ -72,8 +73,7 @@ class TermMatcher:
             TimeoutError: the regular expressions took longer than the budget has left.
         """
         found: set[_Match] = set()
-        view = view_of(text)
-        for each in (None, view) if view else (None,):
+        for each in (None, *views_of(text)):
             found.update(self._words(text, each))
             found.update(self._regexes(text, each, budget))
         return _widest(found)
