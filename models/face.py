@@ -12,7 +12,7 @@ from filters.protocols import Pixels
 from models.batching import map_in_buckets, stack
 from models.boxes import Candidates, in_frame, merged, suppress, to_detections
 from models.centerface import CenterFace
-from models.manifest import Family, ModelEntry, Thresholds
+from models.manifest import Family, ModelEntry, Task, Thresholds
 from models.resize import InputPlan
 from models.rfb import Rfb
 from models.session import Device, OnnxSession, Tensor, open_session
@@ -120,7 +120,8 @@ def build_face_detector(
         threads: that one inference may use on the CPU; 0 leaves it to onnxruntime.
 
     Raises:
-        ModelError: the weights are not the manifest's or do not load, or the device is not there.
+        ModelError: the weights are not the manifest's or do not load, or the device is not there; or the
+            entry is for another task.
     """
     family = _family(entry)
     session = open_session(family.graph(_checked_bytes(entry, weights)), device, threads=threads)
@@ -132,6 +133,10 @@ def build_face_detector(
 
 
 def _family(entry: ModelEntry) -> FaceFamily:
+    if entry.family.task is not Task.FACE:
+        raise ModelError(
+            f"{entry.name} finds no faces: `models.face` has to name a model of the task `face`", reason="task"
+        )
     families: Mapping[Family, type[CenterFace | YuNet | Rfb]] = {
         Family.CENTERFACE: CenterFace,
         Family.YUNET: YuNet,

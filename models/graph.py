@@ -8,6 +8,15 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from filters.errors import ModelError
 
 
+def operators(model: bytes) -> frozenset[str]:
+    """The kinds of nodes of a graph.
+
+    Raises:
+        ModelError: `model` is not ONNX.
+    """
+    return frozenset(node.op_type for node in _parsed(model).graph.node)
+
+
 def with_free_axes(model: bytes, axes: Sequence[int]) -> bytes:
     """The model with these axes of every input and output open to any size.
 
@@ -18,10 +27,7 @@ def with_free_axes(model: bytes, axes: Sequence[int]) -> bytes:
     Raises:
         ModelError: `model` is not ONNX.
     """
-    try:
-        proto = onnx.load_from_string(model)
-    except DecodeError:
-        raise ModelError("the model is not ONNX", reason="not_loadable") from None
+    proto = _parsed(model)
     graph = proto.graph
     weights = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in weights]
@@ -33,3 +39,10 @@ def with_free_axes(model: bytes, axes: Sequence[int]) -> bytes:
             if axis < len(dimensions):
                 dimensions[axis].dim_param = f"{value.name}_{axis}"
     return bytes(proto.SerializeToString())
+
+
+def _parsed(model: bytes) -> onnx.ModelProto:
+    try:
+        return onnx.load_from_string(model)
+    except DecodeError:
+        raise ModelError("the model is not ONNX", reason="not_loadable") from None

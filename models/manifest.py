@@ -4,19 +4,23 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from filters.errors import ModelError
+from filters.findings import EntityType
 from models.sources import FileSource, Source, parse_source
 
 BUILT_IN = Path(__file__).with_name("manifest.yaml")
 MAX_MANIFEST_BYTES = 1_000_000
 SIDE_STEP = 32
 """Sides of a model's input are multiples of this: the detectors halve their input five times."""
+
+CONFIG, TOKENIZER = "config.json", "tokenizer.json"
+"""The files beside the weights of a token classifier, named as Hugging Face's exports name them."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -26,6 +30,7 @@ class Task(StrEnum):
     """What a model looks for."""
 
     FACE = "face"
+    TEXT_PII = "text_pii"
 
 
 class Family(StrEnum):
@@ -34,6 +39,17 @@ class Family(StrEnum):
     CENTERFACE = "centerface"
     YUNET = "yunet"
     RFB = "rfb"
+    TOKEN_CLASSIFICATION = "token_classification"  # noqa: S105  no password
+
+    @property
+    def task(self) -> Task:
+        """What models of this family look for."""
+        return Task.TEXT_PII if self is Family.TOKEN_CLASSIFICATION else Task.FACE
+
+    @property
+    def companions(self) -> frozenset[str]:
+        """The files that it needs beside the weights."""
+        return frozenset({CONFIG, TOKENIZER} if self is Family.TOKEN_CLASSIFICATION else ())
 
 
 class _Part(BaseModel):
@@ -68,19 +84,73 @@ class Thresholds(_Part):
     max_overlap: Share = Field(default=0.3, description="Of two boxes with a larger IoU only the surer one stays.")
 
 
-class ModelEntry(_Part):
-    """One model. `size` is in bytes, `licence` an SPDX expression."""
+class Reading(_Part):
+    """How a token classifier is fed and what of its answer is reported."""
+
+    max_tokens: int = Field(default=128, ge=16, le=4096, description="Longer texts are read in windows of so many.")
+    overlap: int = Field(default=32, ge=0, description="Tokens that neighbouring windows share.")
+    temperature: float = Field(default=1.0, gt=0.0, le=10.0, description="Divides the logits: makes scores honest.")
+    min_score: Share = Field(default=0.5, gt=0.0, description="Words below are not reported; policies choose above it.")
+    min_scores: Mapping[EntityType, Share] = Field(default={}, description="Other such thresholds, by entity type.")
+    labels: Mapping[str, EntityType | None] = Field(
+        default={}, description="Label names (without B- and I-) to entity types, or to null: ignored."
+    )
+
+    @model_validator(mode="after")
+    def _windows_move_on(self) -> Self:
+        if 2 * self.overlap > self.max_tokens - 8:
+            raise ValueError("`overlap` must be less than half of `max_tokens`")
+        return self
+
+    def shortened(self, positions: int | None) -> "Reading":
+        """The same for a model that takes no more than so many tokens."""
+        if positions is None or positions >= self.max_tokens:
+            return self
+        return self.model_copy(update={"max_tokens": positions, "overlap": min(self.overlap, positions // 4)})
+
+
+class FileEntry(_Part):
+    """A file: where it comes from and what it must be. `size` is in bytes."""
+
+    source: Annotated[Source, BeforeValidator(parse_source)]
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size: int = Field(gt=0, le=2**32)
+
+
+class ModelEntry(FileEntry):
+    """One model, by its weights. `licence` is an SPDX expression."""
 
     name: Name
     task: Task
     family: Family
     description: str = Field(min_length=1, max_length=300)
-    source: Annotated[Source, BeforeValidator(parse_source)]
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    size: int = Field(gt=0, le=2**32)
     licence: str = Field(pattern=r"^[A-Za-z0-9.+() -]{1,100}$")
     inputs: Inputs = Inputs()
     thresholds: Thresholds = Thresholds()
+    reading: Reading = Reading()
+    companions: Mapping[str, FileEntry] = Field(default={}, description="Files beside the weights, by name.")
+
+    @model_validator(mode="after")
+    def _family_fits(self) -> Self:
+        if self.family.task is not self.task:
+            raise ValueError(f"models of the family {self.family} have the task {self.family.task}")
+        if set(self.companions) != self.family.companions:
+            wanted = ", ".join(sorted(self.family.companions)) or "none"
+            raise ValueError(f"`companions` of the family {self.family} are: {wanted}")
+        return self
+
+    @property
+    def files(self) -> Mapping[str, FileEntry]:
+        """All files: the weights under the empty name, the companions under theirs."""
+        return {"": self, **self.companions}
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """The SHA-256 of all files."""
+        return {name: file.sha256 for name, file in sorted(self.files.items())}
+
+
+Entry = TypeVar("Entry", bound=FileEntry)
 
 
 class Manifest(_Part):
@@ -156,8 +226,13 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
 
 def _anchored(manifest: Manifest, folder: Path) -> Manifest:
     def anchored(entry: ModelEntry) -> ModelEntry:
-        if not isinstance(entry.source, FileSource):
-            return entry
-        return entry.model_copy(update={"source": FileSource(folder / entry.source.path)})
+        companions = {name: _in_folder(file, folder) for name, file in entry.companions.items()}
+        return _in_folder(entry, folder).model_copy(update={"companions": companions})
 
     return Manifest(models=tuple(anchored(entry) for entry in manifest.models))
+
+
+def _in_folder(file: Entry, folder: Path) -> Entry:
+    if not isinstance(file.source, FileSource):
+        return file
+    return file.model_copy(update={"source": FileSource(folder / file.source.path)})

@@ -1,4 +1,4 @@
-"""Where weights come from: a member of a wheel on a Python package index, an https address, or a file.
+"""Where weights come from: a wheel on a Python package index, an https address, a file, or our own distribution.
 
 Each source fetches into a file that the caller checks: none of them is trusted.
 """
@@ -26,6 +26,8 @@ _CHUNK_BYTES = 1 << 20
 _PYPI = re.compile(
     r"(?P<package>[A-Za-z0-9][A-Za-z0-9._-]*)==(?P<version>[A-Za-z0-9][A-Za-z0-9.+!_-]*?)!(?P<member>[^!\\]+)"
 )
+
+_PACKAGE = re.compile(r"(?P<package>filters|models|streams)!(?P<member>[A-Za-z0-9_-][A-Za-z0-9_./-]*)")
 
 
 class SourceUnreachable(ModelError):
@@ -127,16 +129,47 @@ class FileSource:
             raise ModelError(f"{self} cannot be read: {error.strerror}", reason="no_such_file") from None
 
 
-Source = PypiSource | HttpsSource | FileSource
+@dataclass(frozen=True, slots=True)
+class PackageSource:
+    """`package:PACKAGE!MEMBER`: a file that was installed with one of our packages. It is used where it lies."""
+
+    package: str
+    member: str
+
+    def __str__(self) -> str:
+        return f"package:{self.package}!{self.member}"
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies, or ought to.
+
+        Raises:
+            ModelError: there is no such package.
+        """
+        spec = find_spec(self.package)
+        if spec is None or spec.origin is None:
+            raise ModelError(f"{self}: there is no package {self.package}: reinstall veilstream", reason="no_such_file")
+        return Path(spec.origin).parent / self.member
+
+    def fetch(self, target: Path, max_bytes: int) -> None:
+        """Copy the file to `target`.
+
+        Raises:
+            ModelError: see `FileSource.fetch`.
+        """
+        FileSource(self.path).fetch(target, max_bytes)
+
+
+Source = PypiSource | HttpsSource | FileSource | PackageSource
 
 
 def parse_source(text: object) -> Source:
     """A source from how the manifest writes it.
 
     Raises:
-        ValueError: it is none of the three forms.
+        ValueError: it is none of the four forms.
     """
-    if isinstance(text, PypiSource | HttpsSource | FileSource):
+    if isinstance(text, PypiSource | HttpsSource | FileSource | PackageSource):
         return text
     scheme, colon, rest = str(text).partition(":")
     if scheme == "pypi" and (match := _PYPI.fullmatch(rest)):
@@ -145,7 +178,9 @@ def parse_source(text: object) -> Source:
         return HttpsSource(str(text))
     if scheme == "file" and colon and rest:
         return FileSource(Path(rest))
-    raise ValueError("a source is `pypi:PACKAGE==VERSION!MEMBER`, `https://…` or `file:PATH`")
+    if scheme == "package" and (match := _PACKAGE.fullmatch(rest)):
+        return PackageSource(**match.groupdict())
+    raise ValueError("a source is `pypi:PACKAGE==VERSION!MEMBER`, `https://…`, `file:PATH` or `package:PACKAGE!MEMBER`")
 
 
 def _copy(source: IO[bytes], target: Path, max_bytes: int, name: str) -> None:

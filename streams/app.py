@@ -14,7 +14,7 @@ from filters.image.medium import ImageMedium
 from filters.keys import TenantKeys
 from filters.pipeline import AnyMedium, FilterPipeline, capabilities
 from filters.policy import Keeping
-from filters.protocols import PipelineObserver, PolicyResolver
+from filters.protocols import PipelineObserver, PolicyResolver, TextDetector
 from filters.records import ContentKind
 from filters.text.known_names import names_from
 from filters.text.medium import PromptMedium, TextLimits
@@ -22,6 +22,7 @@ from filters.text.patterns import PatternDetector
 from filters.text.terms import TermDetector
 from models.face import build_face_detector
 from models.manifest import load_manifest
+from models.text_pii import build_text_detector
 from models.weights import WeightStore
 from streams.attempts import Partition
 from streams.attempts_topic import TopicAttempts
@@ -41,7 +42,7 @@ from streams.policies import PolicyBoard
 from streams.policy_files import FolderPolicies
 from streams.policy_log import PolicyLog
 from streams.policy_topic import TopicPolicies
-from streams.settings import Settings
+from streams.settings import ModelSettings, Settings
 from streams.topic_admin import librdkafka_arguments
 from streams.transactions import KafkaTransactions, Place, require_transactions
 
@@ -69,7 +70,16 @@ def build_media(settings: Settings, kinds: Sequence[ContentKind], keys: TenantKe
 def _prompt_medium(settings: Settings, keys: TenantKeys) -> AnyMedium:
     limits = TextLimits(max_characters=settings.prompts.max_characters)
     known = names_from(settings.prompts.names) if settings.prompts.names else None
-    return PromptMedium([PatternDetector(), TermDetector()], keys, limits, known)
+    return PromptMedium([PatternDetector(), TermDetector(), *_text_models(settings.models)], keys, limits, known)
+
+
+def _text_models(options: ModelSettings) -> Sequence[TextDetector]:
+    """The text model, where one is set: without one, policies that need it are refused."""
+    if not options.text:
+        return ()
+    entry = load_manifest(options.manifest).entry(options.text)
+    stored = WeightStore(options.cache_dir).stored(entry)
+    return (build_text_detector(entry, stored, options.device, threads=options.threads),)
 
 
 def _image_medium(settings: Settings) -> AnyMedium:

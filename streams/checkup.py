@@ -109,13 +109,15 @@ def package_owner(package: str) -> CheckResult:
 
 
 def weights(settings: Settings) -> CheckResult:
-    """The configured face detector's weights lie in the cache and have the manifest's digest."""
+    """The files of the configured detectors are where they belong and have the manifest's digests."""
+    options = settings.models
+    names = [name for name in (options.face, options.text) if name]
     try:
-        entry = load_manifest(settings.models.manifest).entry(settings.models.face)
-        path = WeightStore(settings.models.cache_dir).path(entry)
+        manifest, store = load_manifest(options.manifest), WeightStore(options.cache_dir)
+        places = [f"{name}: {store.path(manifest.entry(name))}" for name in names]
     except ConfigurationError as error:
         return _failed("weights", str(error), Cause.CONFIGURATION)
-    return CheckResult("weights", Status.OK, f"{settings.models.face}: {path}")
+    return CheckResult("weights", Status.OK, "; ".join(places))
 
 
 def master_key(settings: Settings) -> CheckResult:

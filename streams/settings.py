@@ -123,6 +123,10 @@ class ModelSettings(_Group):
     cache_dir: Path | None = Field(default=None, description="`$XDG_CACHE_HOME/veilstream/models` where absent.")
     manifest: Path | None = Field(default=None, description="A manifest whose entries are added to the built-in ones.")
     face: str = Field(default="centerface", description="The face detector, by its name in the manifest.")
+    text: str = Field(
+        default="veilstream-pii",
+        description="The text model, by its name in the manifest; empty: names, addresses … are not looked for.",
+    )
     device: Device = Field(default=Device.AUTO, description="auto, cpu or cuda.")
     threads: Annotated[int, Field(ge=0)] = Field(default=0, description="Per inference; 0 leaves it to onnxruntime.")
 

@@ -20,9 +20,11 @@ from filters.text.style_cues import (
     FICTION_BEFORE,
     FRANCHISE_AFTER,
     Frame,
+    is_art_without_people,
     separator_before,
     style_after,
     style_before,
+    unlisted_name,
 )
 from filters.text.surroundings import REACH, Surroundings, last_name, surroundings
 
@@ -108,9 +110,19 @@ def _is_style(around: Surroundings, cues: frozenset[PrivateCue], known: KnownNam
     artist = _listed(around, known.artists)
     if artist is not None and (_frame(artist, known) is not Frame.NONE or _is_tag_of_its_own(artist)):
         return True
-    if _frame(around, known) is not Frame.STYLE or cues:
+    if cues or not (_frame(around, known) is Frame.STYLE or _signs(around)):
         return False
     return not acquaintance_near(around.before, around.after)
+
+
+def _signs(around: Surroundings) -> bool:
+    """Whether a full name is a tag of its own where nobody is in the picture: "watercolour of a pier, ann bell, mist"."""
+    return (
+        around.complete
+        and " " in around.name
+        and _is_tag_of_its_own(around)
+        and is_art_without_people(f"{around.before} , {around.after}")
+    )
 
 
 def _frame(around: Surroundings, known: KnownNames) -> Frame:
@@ -126,6 +138,8 @@ def _frame(around: Surroundings, known: KnownNames) -> Frame:
             return Frame.LISTED if listed_by_comma and not _ends_a_tag(around) else frame
         separated = separator_before(before)
         start = last_name(separated[0], known.artists) if separated else None
+        if separated and separated[1] and start is None:
+            start = unlisted_name(separated[0])
         if separated is None or start is None:
             break
         before, listed_by_comma = separated[0][:start], listed_by_comma or not separated[1]

@@ -1,7 +1,7 @@
 """`PatternDetector`: Presidio's pattern recognizers behind a gate, with context words and prompt syntax."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from filters.errors import DetectionError, DetectorTimeout
@@ -10,10 +10,10 @@ from filters.records import PromptContent
 from filters.text.candidate import Candidate, without_contained
 from filters.text.context import Words
 from filters.text.gate import GATES, OWN_GATES, Features, Gate
+from filters.text.normalize import View
 from filters.text.overlap import without_outdone
 from filters.text.own_recognizers import own
 from filters.text.plausibility import judged
-from filters.text.prose import prose_view
 from filters.text.search import Gated, PatternSearch
 from filters.text.technical import (
     GRAMMAR,
@@ -31,18 +31,25 @@ DEFAULT_BUDGET_SECONDS = 2.0
 class PatternDetector:
     """`TextDetector` over Presidio's pattern recognizers (cards, IBANs, e-mail addresses, national identifiers, …).
 
-    Each text is searched as it stands and, where they differ, as it reads (`filters.text.normalize`) and without
-    grammar (`filters.text.prose`). Findings in technical tokens of the prompt are dropped (`filters.text.technical`).
+    Each text is searched as it stands and in each of its views (`filters.text.views`). Findings in technical tokens of
+    the prompt are dropped (`filters.text.technical`).
     Building one imports Presidio: seconds.
 
     Args:
         budget: seconds of searching that one prompt, with all its fields, may take.
         gated: whether recognizers that cannot match are skipped. The findings are the same; only time differs.
+        views: how else a text is read; `no_views` for a comparison.
     """
 
     name = "presidio"
 
-    def __init__(self, budget: float = DEFAULT_BUDGET_SECONDS, *, gated: bool = True) -> None:
+    def __init__(
+        self,
+        budget: float = DEFAULT_BUDGET_SECONDS,
+        *,
+        gated: bool = True,
+        views: Callable[[str], Sequence[View]] = views_of,
+    ) -> None:
         from filters.text import presidio_recognizers as presidio  # noqa: PLC0415  seconds of imports: only for who builds one
 
         recognizers = [presidio.scanner(recognizer) for recognizer in presidio.predefined()]
@@ -52,6 +59,7 @@ class PatternDetector:
         self.patterns = PatternSearch(recognizers, GATES if gated else dict.fromkeys(GATES, Gate()))
         self._own = PatternSearch(others, OWN_GATES if gated else dict.fromkeys(OWN_GATES, Gate()))
         self._gated = gated
+        self._views = views
         self._budget = budget
 
     def detect(self, batch: Sequence[PromptContent]) -> list[list[TextFinding] | DetectionError]:
@@ -69,8 +77,7 @@ class PatternDetector:
 
     def _findings(self, field: str, text: str, deadline: float) -> Iterator[TextFinding]:
         found = self._search(text, deadline)
-        prose = prose_view(text)
-        for view in (*views_of(text), *([prose] if prose else [])):
+        for view in self._views(text):
             mapped = [
                 replace(candidate, start=start, end=end)
                 for candidate in self._search(view.text, deadline)

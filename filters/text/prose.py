@@ -1,7 +1,8 @@
 """What a prompt says, without its grammar: the view that language models read, and that joins what brackets part."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import regex
 
@@ -19,6 +20,7 @@ _OPTION = re.compile(r"[^,|\s](?:[^,|]*[^,|\s])?")
 _SPOKEN = re.compile(r"@|\d\D?\d\D?\d\D?\d\D?\d\D?\d")
 """A name that is an address or a number: its parts stay together."""
 _CUT = re.compile(r"(?<=\d[.:-]) (?=\d)|(?<=[0-9A-Fa-f]{2}:) (?=[0-9A-Fa-f]{2}:)")
+_SEAM = re.compile(r"(?<=[\d-]) {1,3}(?=[\d-])|(?<=[\w-]) {1,3}(?=@)|(?<=@) {1,3}(?=\w)")
 _NEIGHBOURS = 2
 """Between the characters before and behind a space of the text itself."""
 _SAMPLERS = (
@@ -38,6 +40,16 @@ _NOT_NAMES = frozenset(
     ]
 )
 """Words in names of weights that tell a family of models or a file type."""
+
+
+_KNOWN_NETWORKS = frozenset(
+    [
+        *["abyssorange", "chilloutmix", "counterfeit", "darksushi", "dreamshaper", "guofeng", "hanfu", "juggernaut"],
+        *["lyriel", "majicmix", "meinamix", "moxin", "pastelmix", "perfectworld", "shukezouma"],
+    ]
+)
+"""Widely used weights whose names look like people's and are nobody's."""
+_VERSION_PART = re.compile(r"[_-]?(?:v|xl|sd)?\d[\w.]*\Z", re.IGNORECASE)
 
 
 def prose_view(text: str) -> View | None:
@@ -70,12 +82,29 @@ def _without_cuts(view: View) -> View:
         for place in (hit.start() for hit in _CUT.finditer(view.text))
         if origins[place + 1] - origins[place - 1] > _NEIGHBOURS
     ]
+    return _without(view, cuts)
+
+
+def _without(view: View, cuts: Sequence[int]) -> View:
+    """The view without the characters at these places."""
     if not cuts:
         return view
+    origins = view.origins
     bounds = list(zip([0, *(place + 1 for place in cuts)], [*cuts, len(origins)], strict=True))
     text = "".join(view.text[start:end] for start, end in bounds)
     kept = [place for start, end in bounds for place in range(start, end)]
     return View(text, [origins[place] for place in kept], [view.reach[place] for place in kept])
+
+
+def joined_view(prose: View) -> View | None:
+    """The prose without the spaces that stand where grammar cut a number or an address; None where there are none."""
+    cuts = [
+        place
+        for hit in _SEAM.finditer(prose.text)
+        for place in range(hit.start(), hit.end())
+        if prose.origins[hit.end()] - prose.origins[hit.start() - 1] > hit.end() - hit.start() + 1
+    ]
+    return replace(_without(prose, cuts), name="compact") if cuts else None
 
 
 def _taken_out(text: str) -> list[Mark]:
@@ -107,6 +136,8 @@ def _is_list(text: str, mark: Mark) -> bool:
 
 def _words(text: str, mark: Mark) -> Iterator[tuple[int, int]]:
     start, end = mark.name or (mark.start, mark.end)
+    if _VERSION_PART.sub("", text[start:end]).lower() in _KNOWN_NETWORKS:
+        return
     if _is_list(text, mark):
         yield from (option.span() for option in _OPTION.finditer(text, start, end))
     elif _SPOKEN.search(text, start, end):

@@ -51,17 +51,25 @@ _ADDRESS = re.compile(
 )
 _BRACKETS = frozenset("[](){}<>*")
 
-_APART = re.compile(r"(?<![\w@])[\w@+](?:(?P<by>[ .\-_*|~/,])[\w@.+-])(?:(?P=by)[\w@.+-]){4,120}(?![\w@])")
+_APART = re.compile(
+    r"(?<![\w@])[\w@+(](?:(?P<by>[ .\-_*|~/,])[\w@.+()-])(?:(?P=by)[\w@.+()-]){2,120}"
+    r"(?:[ \t]{1,4}[\w@+(](?:(?P=by)[\w@.+()-]){1,60}){0,4}(?![\w@])"
+)
 _BROKEN = re.compile(
-    r"(?<=\d)[ \t]{0,3}-?[ \t]{0,3}\r?\n[ \t]{0,3}(?=\d)"
-    r"|(?<=\d)(?:[_*|~]|[ \t]{2,4}|[ \t][-.][ \t])(?=\d)"
+    r"(?<=[\d)])[ \t]{0,3}-?[ \t]{0,3}\r?\n[ \t]{0,3}(?=[\d(])"
+    r"|(?<=[\d)])(?:[_*|~]|[ \t]{2,4}|[ \t][-.][ \t])(?=\d)"
     r"|(?<=[\w.-])[ \t]{0,2}\r?\n[ \t]{0,2}(?=@[\w-]{1,63}\.)"
     r"|(?<=@)[ \t]{0,2}\r?\n[ \t]{0,2}(?=[\w-]{1,63}\.)"
 )
 _BROKEN_DOMAIN = re.compile(r"@[\w.-]{1,80}(?P<gap>[ \t]{0,2}\r?\n[ \t]{0,2})(?=[\w-]{0,63}\.?[a-z]{2,12}\b)")
+_GROUP_GAP = re.compile(r"[_*|~]|[ \t]{2,4}|[ \t]?\r?\n[ \t]?")
+_GROUPS = re.compile(rf"(?<![^\W_])[A-Za-z]{{2}}\d{{2}}(?:(?:{_GROUP_GAP.pattern})[A-Za-z\d]{{1,4}}){{3,9}}(?![^\W_])")
+"""An IBAN in groups."""
 _LIKE_DIGIT: Mapping[str, str] = dict(zip("OoQDIli|ZSB", "00001111258", strict=True))
 _LEET = re.compile(r"(?<![\w|])[\dOoQDIliZSB|](?:[- .()]{0,2}[\dOoQDIliZSB|]){8,18}(?![\w|])")
 _LEET_DIGITS = 6
+_LIKE_LETTER: Mapping[str, str] = dict(zip("013457@$", "oieastas", strict=True))
+_LEET_WORD = re.compile(r"(?<![\w@./:\\-])[A-Za-z]{1,20}(?:[013457@$][A-Za-z]{1,20}){1,6}[01357]?(?![\w@/:]|\.\w)")
 
 
 def spelled_view(text: str) -> View | None:
@@ -88,6 +96,15 @@ def leet_view(text: str) -> View | None:
             places = enumerate(match[0], match.start())
             found += [(at, at + 1, _LIKE_DIGIT[sign]) for at, sign in places if sign in _LIKE_DIGIT]
     return _written(text, found, "leet")
+
+
+def lettered_view(text: str) -> View | None:
+    """The text with letters for the digits and signs inside of words that stand for them: `j4ne d0e`."""
+    found = []
+    for match in _LEET_WORD.finditer(text):
+        places = enumerate(match[0], match.start())
+        found += [(at, at + 1, _LIKE_LETTER[sign]) for at, sign in places if sign in _LIKE_LETTER]
+    return _written(text, found, "lettered")
 
 
 def _written(text: str, pieces: list[tuple[int, int, str]], name: str) -> View | None:
@@ -138,12 +155,17 @@ def _digits(parts: list[re.Match[str]]) -> Iterator[str]:
 
 def _set_apart(text: str) -> Iterator[tuple[int, int, str]]:
     for match in _APART.finditer(text):
-        separator, start = match["by"], match.start()
-        yield from ((at, at + 1, "") for at in range(start + 1, match.end(), 2) if text[at] == separator)
+        separator = match["by"]
+        for at in range(match.start() + 1, match.end() - 1):
+            beside = text[at - 1] + text[at + 1]
+            if text[at] == separator and separator not in beside and not any(map(str.isspace, beside)):
+                yield at, at + 1, ""
 
 
 def _breaks(text: str) -> Iterator[tuple[int, int, str]]:
     for match in _BROKEN.finditer(text):
-        yield match.start(), match.end(), "-" if text[match.start() - 1].isdigit() else ""
+        yield match.start(), match.end(), "-" if text[match.start() - 1] in ")0123456789" else ""
+    for match in _GROUPS.finditer(text):
+        yield from ((gap.start(), gap.end(), " ") for gap in _GROUP_GAP.finditer(text, *match.span()))
     for match in _BROKEN_DOMAIN.finditer(text) if "@" in text else ():
         yield match.start("gap"), match.end("gap"), ""

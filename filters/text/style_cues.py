@@ -101,9 +101,27 @@ _WORK_AFTER: Final = re.compile(
 _SEPARATOR: Final = re.compile(
     r"(?: ?, ?(?:and |und |et |y |e |en )?| ?[&+/;] ?| (?:and|und|et|y|e|en|x|feat\.?|with) )\Z"
 )
+_UNLISTED_NAME: Final = re.compile(
+    r"(?<![\w'-])(?:by|style of|manner of) (?!(?:the|an?|my|his|her|their|our|this|that|its) )"
+    r"(?P<name>[\w'.-]{1,30}(?: [\w'.-]{1,30}){1,4})\Z"
+)
 _CONJUNCTION: Final = re.compile(r"\w|[&+]")
 
 
+_CAMERA_MADE: Final = re.compile(
+    r"(?:photos?|photograph\w*|pictures?|images?|snapshots?|selfies?|polaroid|video|footage|film|screenshots?|portraits?|"
+    r"selfportrait|headshots?|mugshots?|raw|dslr|bust|tattoos?|caricature|book|album|logos?|dress|fashion)\Z"
+)
+_SOMEBODY: Final = re.compile(
+    r"(?:\d?\+?(?:girl|boy|woman|man|lady|guy|person|child|kid|baby|bride|groom|nurse|doctor|teacher|model|actress|actor|"
+    r"worker|soldier|student|couple|friend|mother|mom|father|dad|son|daughter|sister|brother|wife|husband|ex|family|gentleman|"
+    r"waitress|waiter|dancer|singer|player|astronaut|knight|queen|king|princess|prince|officer|politician|teen|toddler|"
+    r"wedding|birthday|funeral|anniversary|graduation|name|named|called|text|saying|says|sign|letter|card|badge|banner)s?|"
+    r"women|men|people|children|ladies|gentlemen|somebody|someone|human|female|male|she|he|her|his|him|they|i|me|my|our|you|"
+    r"your|face|faces|facial|hair|haired|eyes|lips|skin|smile|smiling|wearing|naked|nude|topless|sexy|body|cosplay|"
+    r"blonde|brunette|redhead|solo|who|frau|mann|madchen|junge|femme|homme|fille|mujer|hombre|chica|donna|uomo|ragazza|"
+    r"mulher|homem|vrouw|meisje)\Z"
+)
 _BORDERS: Final = ",;.|:&+/-"
 _POSSESSIVE: Final = re.compile(r"\A's?(?!\w)")
 _GOES_ON: Final = re.compile(r"\A (?:of|with|at|from|in|on|and (?:her|his|their)|who|taken)(?!\w)")
@@ -157,6 +175,19 @@ def separator_before(before: str) -> tuple[str, bool] | None:
     """What stands before a separator of a list of names, and whether it is a conjunction; None where none stands."""
     match = _SEPARATOR.search(before)
     return (before[: match.start()], bool(_CONJUNCTION.search(match.group()))) if match else None
+
+
+def unlisted_name(before: str) -> int | None:
+    """Where what stands behind a "by" begins, if `before` ends with it: two to five words without a mark."""
+    match = _UNLISTED_NAME.search(before)
+    return match.start("name") if match else None
+
+
+def is_art_without_people(text: str) -> bool:
+    """Whether a prompt speaks of a made picture (no photograph), and of nobody who could be in it."""
+    words = re.findall(r"[\w'-]+", text)
+    made = any(_MEDIUM.match(word) and not _CAMERA_MADE.match(word) for word in words) or ART_CONTEXT.search(text)
+    return bool(made) and not any(map(_SOMEBODY.match, words)) and not any(map(_CAMERA_MADE.match, words))
 
 
 FICTION_BEFORE: Final = re.compile(

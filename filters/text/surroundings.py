@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from filters.findings import EntityType, TextFinding
@@ -23,11 +23,15 @@ _WORD: Final = re.compile(r"[^\s,;.|]+")
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Plain text (see `plain`) before and after a name, and the name itself."""
+    """Plain text (see `plain`) before and after a name, and the name itself.
+
+    `complete`: the text has no more than that.
+    """
 
     before: str = field(repr=False)
     name: str = field(repr=False)
     after: str = field(repr=False)
+    complete: bool = False
 
     def extended(self) -> Iterator["Surroundings"]:
         """With up to two words more on either side, since detectors cut names short; as it is, last."""
@@ -38,11 +42,11 @@ class Surroundings:
         for start in [offset + at for at in left[-2:]]:
             piece = self.before[start:]
             if not _borders(piece):
-                yield Surroundings(self.before[:start], piece + self.name, self.after)
+                yield replace(self, before=self.before[:start], name=piece + self.name)
         for end in right[:2]:
             piece = self.after[:end]
             if not _borders(piece):
-                yield Surroundings(self.before, self.name + piece, self.after[end:])
+                yield replace(self, name=self.name + piece, after=self.after[end:])
         yield self
 
 
@@ -63,7 +67,8 @@ def surroundings(text: str, finding: TextFinding, others: Sequence[TextFinding])
     start, end = finding.start, finding.end
     before = _masked(text, max(0, start - REACH), start, others)
     after = _masked(text, end, min(len(text), end + REACH), others)
-    return Surroundings(plain(before), plain(text[start:end]).strip(), plain(after))
+    complete = start <= REACH and end + REACH >= len(text)
+    return Surroundings(plain(before), plain(text[start:end]).strip(), plain(after), complete)
 
 
 def _masked(text: str, start: int, end: int, others: Sequence[TextFinding]) -> str:

@@ -137,6 +137,13 @@ _SPEAKS_FOR: Mapping[TokenKind, frozenset[EntityType]] = {
 # These have no label of their own: "passport a12345678" is a passport, though it looks like a hash.
 _YIELDS_TO_CONTEXT = frozenset({TokenKind.HEX, TokenKind.COLOUR, TokenKind.CAMERA})
 _GRAMMAR = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _PATTERNS.items()), re.IGNORECASE)
+_MAY_HOLD_NAMES = frozenset({TokenKind.TAG, TokenKind.MODEL, TokenKind.HASH, TokenKind.FLAG})
+_LABEL = re.compile(
+    r"(?:lora|lyco|ti|vae|model|refiner|hypernet|sampler|schedule|steps|seed|size|version|denoising|upscaler|hires|clip|"
+    r"negative|prompt|cfg|ensd|rng|emphasis|token)(?: (?:hash(?:es)?|name|type|scale|skip|strength|upscale|upscaler|steps|"
+    r"prompt|merging|ratio|model)){0,2}[\"']?\s{0,3}:",
+    re.IGNORECASE,
+)
 _CONTINUES_AFTER = re.compile(rf"\D?\d|{PHONE_PUNCTUATION}{{1,4}}\d")
 _CONTINUES_BEFORE = re.compile(rf"\d(?:\D|{PHONE_PUNCTUATION}{{1,4}})?\Z")
 _NEIGHBOURHOOD = 5
@@ -159,6 +166,18 @@ def speaks_for(token: TechnicalToken, entity_type: EntityType, *, supported: boo
     if supported and token.kind in _YIELDS_TO_CONTEXT:
         return False
     return entity_type in _SPEAKS_FOR.get(token.kind, _NUMBER_LIKE)
+
+
+def is_technical_name(text: str, start: int, end: int, tokens: Sequence[TechnicalToken]) -> bool:
+    """Whether what a language model took for a name is a label of a parameter, or lies within a camera, a size, ….
+
+    Tags, files of weights and lists of hashes speak for no name: people call them after people.
+    """
+    label = _LABEL.match(text, start)
+    if label is not None and label.end() > end:
+        return True
+    token = covering(tokens, start, end)
+    return token is not None and token.kind not in _MAY_HOLD_NAMES
 
 
 def is_number_like(entity_type: EntityType) -> bool:

@@ -1,7 +1,8 @@
-"""Every way in which a text is read: as it looks, decoded, put together, written down.
+"""Every way in which a text is read: as it looks, decoded, put together, written down, without grammar.
 
-Detectors are asked about each view that differs. A view further from the text is believed less: of those that put
-together what stands apart, only what proves itself counts (`View.name` tells which; see `is_believed`).
+Detectors of forms are asked about each view that differs (`views_of`). A view further from the text is believed less:
+of those that put together what stands apart, only what proves itself counts (`View.name` tells which; `is_believed`).
+Detectors of words, to which a view more is a run of a model more, read one view that has it all (`reading_of`).
 """
 
 import re
@@ -11,7 +12,8 @@ from filters.findings import EntityType
 from filters.text.candidate import Candidate
 from filters.text.escapes import decoded_view, turned_view
 from filters.text.normalize import View, view_of
-from filters.text.spelled import DIGIT_WORDS, compact_view, leet_view, spelled_view
+from filters.text.prose import joined_view, prose_view
+from filters.text.spelled import DIGIT_WORDS, compact_view, leet_view, lettered_view, spelled_view
 
 _PROVEN = frozenset(
     {
@@ -38,16 +40,21 @@ _APART = str.maketrans(",.-/()[]{}<>\n", " " * 13)
 _FEWEST_WORDS = 2
 # What a text needs, but for words, so that anything but its reading can differ.
 _MARKS = re.compile(
-    r"[@%&\\]|U\+|\d(?:[ \t]{0,3}-?[ \t]{0,3}[\r\n_*|~]|[ \t]{2}|[OoQDIliZSB|][\dOoQDIliZSB|. -]{3})"
-    r"|[OoQDIliZSB|]\d[\dOoQDIliZSB|. -]{3}"
+    r"[@%&\\]|U\+|[\d)](?:[ \t]{0,3}-?[ \t]{0,3}[\r\n_*|~]|[ \t]{2}|[OoQDIliZSB|][\dOoQDIliZSB|. -]{3})"
+    r"|[OoQDIliZSB|]\d[\dOoQDIliZSB|]"
     r"|(?<!\w)[\w@][ .\-_*|~/,][\w@][ .\-_*|~/,][\w@](?!\w)"
 )
-_LONG = re.compile(r"[\w+/-]{14}")
-_ENCODED = re.compile(r"(?<![\w+/-])(?=[\w+/-]{14})[a-z+/-]{0,40}[A-Z0-9_]")
+_LONG = re.compile(r"[\w+/-]{11}")
+_ENCODED = re.compile(r"(?<![\w+/-])(?=[\w+/-]{11})[a-z+/-]{0,40}[A-Z0-9_]")
+
+
+def no_views(text: str) -> Sequence[View]:  # noqa: ARG001  in the place of `views_of`
+    """None: what a detector without views sees."""
+    return ()
 
 
 def views_of(text: str) -> Sequence[View]:
-    """The views of a text that differ from it and from each other, the most literal first; five at most."""
+    """The views of a text that differ from it and from each other, the most literal first; seven at most."""
     views: list[View] = []
     seen = {text}
     for view in _views(text):
@@ -62,8 +69,33 @@ def _views(text: str) -> Iterator[View]:
     if reading is not None:
         yield reading
     plain = reading.text if reading else text
-    if not _may_differ(plain):
-        return
+    if _may_differ(plain):
+        yield from _far_views(text, reading)
+    prose = prose_view(text)
+    if prose is not None:
+        yield prose
+        joined = joined_view(prose)
+        if joined is not None:
+            yield joined
+            yield from _far_views(text, joined)
+
+
+def reading_of(text: str) -> View | None:
+    """The text as a person reads its words; None where that is the text itself.
+
+    Look-alikes, escapes, islands and letters set apart are put right, and the grammar of prompts is gone. Numbers are
+    left as they are.
+    """
+    reading = view_of(text)
+    looks = (decoded_view, compact_view) if _may_differ(reading.text if reading else text) else ()
+    for look in (*looks, lettered_view, prose_view):
+        view = look(reading.text if reading else text)
+        reading = view.over(reading) if view else reading
+    return reading
+
+
+def _far_views(text: str, reading: View | None) -> Iterator[View]:
+    plain = reading.text if reading else text
     latest = reading
     for read in (decoded_view, compact_view, spelled_view, leet_view):
         view = read(latest.text if latest else text)

@@ -49,7 +49,7 @@ Row = tuple[str, str, float]
 def _prompt_parts(settings: Settings, texts: list[str]) -> list[Row]:
     contents = [PromptContent({"prompt": text}) for text in texts]
     (medium,) = build.build_media(settings, [ContentKind.PROMPT], build.build_keys(settings))
-    (detector,) = medium.detectors
+    detector, *_ = medium.detectors  # the patterns: no rule of the default policy needs the text model
     pipeline = _pipeline(medium)
     records = [_record(content, n) for n, content in enumerate(contents)]
     few = texts[:400]

@@ -54,7 +54,7 @@ class Outcome:
     @property
     def broken(self) -> dict[str, object]:
         """What was promised and not kept; empty where all was."""
-        found: dict[str, object] = dict(self.report.problems)
+        found: dict[str, object] = {name: some for name, some in self.report.problems.items() if name != "late"}
         found |= {
             "not settled": not self.settled,
             "not drained": not self.drained,
@@ -80,6 +80,7 @@ class Outcome:
             "verdicts": report.verdicts,
             "released, rejected, held": f"{report.released}, {report.rejected}, {report.held}",
             "given up": report.given_up,
+            "rejected, as judging took too long": len(report.late),
             "duplicates": report.duplicates,
             "lost": len(report.lost),
             "leaked": len({*report.leaking, *report.unaudited, *self.reader.unaudited}),

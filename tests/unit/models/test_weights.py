@@ -10,7 +10,7 @@ import pytest
 
 from filters.errors import ModelError
 from models.face import build_face_detector
-from models.manifest import ModelEntry
+from models.manifest import ModelEntry, load_manifest
 from models.weights import WeightState, WeightStore, default_cache_dir
 
 WEIGHTS = b"weights of a model" * 1000
@@ -136,3 +136,20 @@ def test_the_default_cache_follows_xdg(monkeypatch: pytest.MonkeyPatch, variable
     monkeypatch.setenv("XDG_CACHE_HOME", variable)
     monkeypatch.setenv("HOME", "/h/me")
     assert default_cache_dir() == Path(cache) / "veilstream" / "models"
+
+
+def test_what_is_installed_with_the_program_is_used_where_it_lies(store: WeightStore) -> None:
+    """A `package:` source needs no pull and no cache, and a pull does not copy it."""
+    entry = load_manifest().entry("veilstream-pii")
+    assert store.state(entry) is WeightState.READY
+    assert store.pull(entry) == store.path(entry)
+    assert not store.cache_dir.exists()
+    assert hashlib.sha256(store.stored(entry).weights).hexdigest() == entry.sha256
+
+
+def test_an_altered_installation_is_not_mended_by_a_pull(store: WeightStore) -> None:
+    """Only a new installation brings the file back, and the message says so."""
+    entry = load_manifest().entry("veilstream-pii").model_copy(update={"sha256": "0" * 64})
+    for call in (store.pull, store.verify, store.stored):
+        with pytest.raises(ModelError, match="reinstall veilstream"):
+            call(entry)

@@ -82,8 +82,8 @@ def test_the_same_version_with_the_same_content_changes_nothing(board, events):
 
 
 REFUSED = [
-    ({"entity": "PERSON"}, (IssueCode.NOT_CAPABLE, 8, 21)),
-    ({"entity": "URL, PERSON"}, (IssueCode.NOT_CAPABLE, 8, 26)),
+    ({"entity": "NRP"}, (IssueCode.NOT_CAPABLE, 8, 21)),
+    ({"entity": "URL, NRP"}, (IssueCode.NOT_CAPABLE, 8, 26)),
     ({"action": "hold", "operator": "null"}, (IssueCode.NOT_CAPABLE, 8, 35)),
     ({"operator": "{type: pseudonym}"}, (IssueCode.NOT_CAPABLE, 8, 53)),
 ]
@@ -128,7 +128,7 @@ def test_without_capabilities_anything_well_formed_is_taken(events):
 
 def test_checking_changes_nothing(board, events):
     assert board.check(document()) == ()
-    assert board.check(document(entity="PERSON")) != ()
+    assert board.check(document(entity="NRP")) != ()
     assert (in_force(board), events.told) == ({}, [])
 
 

@@ -30,7 +30,7 @@ def test_reads_as_a_person_reads(text, plain):
     assert view.text == plain
 
 
-@pytest.mark.parametrize("text", ["", "plain, ascii", "Ærø ñandú", "портрет", "C:\\path", "emoji 🎨", "end \\"])
+@pytest.mark.parametrize("text", ["", "plain, ascii", "ñandú", "写真", "C:\\path", "emoji 🎨", "end \\"])
 def test_there_is_no_view_where_nothing_changes(text):
     assert view_of(text) is None
 
