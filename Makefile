@@ -13,7 +13,7 @@ FAST := not kafka and not slow and not gpu and not browser
 ARGS ?=
 MINUTES ?= 20
 
-.PHONY: help demo test faults check fmt bench soak docs lock clean
+.PHONY: help demo test faults check fmt bench eval-text soak docs lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -64,6 +64,10 @@ bench: $(STAMP)  ## throughput beside the bare detectors, the bare Kafka loop, P
 	@$(BIN)/veilstream models pull
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
 	@$(BIN)/python -m tests.benchmarks.gate
+
+eval-text: $(STAMP)  ## every figure about prompts, with its goal; most need ../shared/eval
+	@$(BIN)/veilstream models pull
+	@$(BIN)/python -m tests.evals.text $(ARGS)
 
 soak: $(STAMP)  ## MINUTES of random faults on a real Apache Kafka, then the oracle's table
 	@$(BIN)/veilstream models pull

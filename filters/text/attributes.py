@@ -116,7 +116,7 @@ def _is_style(around: Surroundings, cues: frozenset[PrivateCue], known: KnownNam
 
 
 def _signs(around: Surroundings) -> bool:
-    """Whether a full name is a tag of its own where nobody is in the picture: "watercolour of a pier, ann bell, mist"."""
+    """Whether a full name is a tag of its own where nobody is pictured: "watercolour of a pier, ann bell, mist"."""
     return (
         around.complete
         and " " in around.name

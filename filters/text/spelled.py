@@ -49,6 +49,8 @@ _ADDRESS = re.compile(
     rf"(?P<domain>{_LABEL}(?:(?:{_DOT.pattern}){_LABEL}){{0,3}})(?P<dot>{_DOT.pattern})(?P<tld>[a-z]{{2,12}})(?!\w)",
     re.IGNORECASE,
 )
+_NO_DOMAIN = frozenset({"a", "an", "her", "his", "its", "my", "our", "that", "the", "their", "this", "your"})
+"""Words behind "at" in "look at the dot com bubble"."""
 _BRACKETS = frozenset("[](){}<>*")
 
 _APART = re.compile(
@@ -122,6 +124,8 @@ def _written(text: str, pieces: list[tuple[int, int, str]], name: str) -> View |
 def _spelled_addresses(text: str) -> Iterator[tuple[int, int, str]]:
     for match in _ADDRESS.finditer(text):
         at, dot = match["at"], match["dot"]
+        if match["domain"].lower() in _NO_DOMAIN:
+            continue
         is_set_off = "@" in at or not _BRACKETS.isdisjoint(at)
         if is_set_off or dot.strip() != ".":
             yield match.start("at"), match.end("at"), "@"
@@ -163,9 +167,9 @@ def _set_apart(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _breaks(text: str) -> Iterator[tuple[int, int, str]]:
-    for match in _BROKEN.finditer(text):
-        yield match.start(), match.end(), "-" if text[match.start() - 1] in ")0123456789" else ""
     for match in _GROUPS.finditer(text):
         yield from ((gap.start(), gap.end(), " ") for gap in _GROUP_GAP.finditer(text, *match.span()))
+    for match in _BROKEN.finditer(text):
+        yield match.start(), match.end(), "-" if text[match.start() - 1] in ")0123456789" else ""
     for match in _BROKEN_DOMAIN.finditer(text) if "@" in text else ():
         yield match.start("gap"), match.end("gap"), ""

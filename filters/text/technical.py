@@ -139,9 +139,9 @@ _YIELDS_TO_CONTEXT = frozenset({TokenKind.HEX, TokenKind.COLOUR, TokenKind.CAMER
 _GRAMMAR = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in _PATTERNS.items()), re.IGNORECASE)
 _MAY_HOLD_NAMES = frozenset({TokenKind.TAG, TokenKind.MODEL, TokenKind.HASH, TokenKind.FLAG})
 _LABEL = re.compile(
-    r"(?:lora|lyco|ti|vae|model|refiner|hypernet|sampler|schedule|steps|seed|size|version|denoising|upscaler|hires|clip|"
-    r"negative|prompt|cfg|ensd|rng|emphasis|token)(?: (?:hash(?:es)?|name|type|scale|skip|strength|upscale|upscaler|steps|"
-    r"prompt|merging|ratio|model)){0,2}[\"']?\s{0,3}:",
+    r"(?:lora|lyco|ti|vae|model|refiner|hypernet|sampler|schedule|steps|seed|size|version|denoising|upscaler|hires|"
+    r"clip|negative|prompt|cfg|ensd|rng|emphasis|token)(?: (?:hash(?:es)?|name|type|scale|skip|strength|upscale|"
+    r"upscaler|steps|prompt|merging|ratio|model)){0,2}[\"']?\s{0,3}:",
     re.IGNORECASE,
 )
 _CONTINUES_AFTER = re.compile(rf"\D?\d|{PHONE_PUNCTUATION}{{1,4}}\d")

@@ -88,7 +88,7 @@ def reading_of(text: str) -> View | None:
     """
     reading = view_of(text)
     looks = (decoded_view, compact_view) if _may_differ(reading.text if reading else text) else ()
-    for look in (*looks, lettered_view, prose_view):
+    for look in (*looks, prose_view, lettered_view):
         view = look(reading.text if reading else text)
         reading = view.over(reading) if view else reading
     return reading

@@ -1,7 +1,9 @@
 """What an evaluation measured, what it was to show, and tables of it."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -65,3 +67,16 @@ def markdown(title: str, figures: Iterable[Figure]) -> str:
     rows = [COLUMNS, ("---", "---:", "---:", "---:", "---", "---"), *(figure.cells for figure in figures)]
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     return "\n".join([f"**{title}**", "", *lines, ""])
+
+
+def renew(page: Path, name: str, tables: str) -> None:
+    """Put the tables between the marks `<!-- name: begin -->` and `<!-- name: end -->` of a page.
+
+    Raises:
+        ValueError: the page does not hold the marks.
+    """
+    text, begin, end = page.read_text(encoding="utf-8"), f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    if begin not in text or end not in text:
+        raise ValueError(f"{page} does not hold {begin} and {end}")
+    pattern = re.compile(f"{re.escape(begin)}.*{re.escape(end)}", re.DOTALL)
+    page.write_text(pattern.sub(lambda _: f"{begin}\n{tables}\n{end}", text), encoding="utf-8")

@@ -8,6 +8,7 @@ its characters lie in spans of its type. `strict` asks for the same start and en
 places and templates than the training's; they are made on the spot, with Faker, and left out where it is not installed.
 """
 
+import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from models.text_pii import TextPiiDetector, build_text_detector
 from models.training.examples import TYPES, example_from
 from models.training.tweets import example_of, read_tweets
 from models.weights import WeightStore
-from tests.evals.figures import Figure
+from tests.evals.figures import Figure, renew
 
 MATERIAL = Path(__file__).parents[3] / "shared" / "eval" / "text"
 PROMPTS = Path(__file__).parents[3] / "shared" / "eval" / "prompts"
@@ -171,7 +172,11 @@ def synthetic_rows(detector: TextPiiDetector) -> Iterator[Row]:
         yield _row(f"synthetic {kind}", [_only(each, kind) for each in gold], [_only(each, kind) for each in spans])
     for name in sorted({each.slice for each in examples}):
         of = [index for index, each in enumerate(examples) if each.slice == name]
-        yield _row(f"synthetic, {name}", [gold[index] for index in of], [spans[index] for index in of])
+        if any(gold[index] for index in of):
+            yield _row(f"synthetic, {name}", [gold[index] for index in of], [spans[index] for index in of])
+        else:
+            share = sum(bool(spans[index]) for index in of) / len(of)
+            yield Row(f"synthetic, {name} (nothing is private)", len(of), {"texts with a finding": share})
 
 
 def false_rows(detector: TextPiiDetector) -> Iterator[Row]:
@@ -200,12 +205,32 @@ def table() -> list[Row]:
     return rows
 
 
+def markdown(rows: Sequence[Row]) -> str:
+    """The rows as a table for the model's card."""
+    lines = ["| material | spans or texts | precision | recall | strict F1 | texts with a finding |"]
+    lines.append("| --- | ---: | ---: | ---: | ---: | ---: |")
+    for row in rows:
+        figures = row.figures | {
+            "texts with a finding": row.figures.get("share", row.figures.get("texts with a finding"))
+        }
+        cells = [figures.get(name) for name in ("precision", "recall", "strict F1", "texts with a finding")]
+        shares = " | ".join("" if cell is None else f"{cell:.3f}" for cell in cells)
+        lines.append(f"| {row.material} | {row.count:,} | {shares} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the table, or write it to a page."""
+    parser = argparse.ArgumentParser(prog="python -m tests.evals.ner")
+    parser.add_argument("--write", type=Path, help="a Markdown file with the marks, to be renewed")
+    page = parser.parse_args().write
+    rows = table()
+    if page:
+        renew(page, "ner", markdown(rows))
     shown = Table(title="the text model")
     for column in ("material", "spans or texts", "figures"):
         shown.add_column(column, justify="left" if column != "spans or texts" else "right")
-    for row in table():
+    for row in rows:
         shown.add_row(
             row.material, f"{row.count:,}", "  ".join(f"{name} {value:.3f}" for name, value in row.figures.items())
         )

@@ -6,15 +6,12 @@ Parts whose material is not beside the checkout (`../shared/eval`) are left out,
 """
 
 import argparse
-import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.evals import evasion, ner, over_redaction, patterns_speed, presidio, text_speed
-from tests.evals.figures import Figure, markdown, shown
-
-BEGIN, END = "<!-- eval-text: begin -->", "<!-- eval-text: end -->"
+from tests.evals.figures import Figure, markdown, renew, shown
 
 
 def people() -> list[Figure]:
@@ -68,22 +65,9 @@ def main() -> int:
         pages.append(markdown(title, figures))
         missed += sum(figure.met is False for figure in figures)
     if options.write:
-        renew(options.write, "\n".join(pages))
+        renew(options.write, "eval-text", "\n".join(pages))
     sys.stdout.write(f"{missed} goals missed\n" if missed else "every goal reached\n")
     return 1 if missed else 0
-
-
-def renew(page: Path, tables: str) -> None:
-    """Put the tables between the marks of a page.
-
-    Raises:
-        ValueError: the page does not hold the marks.
-    """
-    text = page.read_text(encoding="utf-8")
-    if BEGIN not in text or END not in text:
-        raise ValueError(f"{page} does not hold {BEGIN} and {END}")
-    pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
-    page.write_text(pattern.sub(lambda _: f"{BEGIN}\n{tables}\n{END}", text), encoding="utf-8")
 
 
 if __name__ == "__main__":
