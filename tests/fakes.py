@@ -63,6 +63,28 @@ class WordDetector:
         return findings
 
 
+class PolicyWordDetector:
+    """`PolicyTextDetector` that reports the words of each prompt's own policy as they stand there."""
+
+    name = "policy-words"
+    digest = "1" * 64
+    entities = frozenset({EntityType.TERM})
+
+    def detect_for(self, batch: Sequence[PromptContent], policies: Sequence[FilterPolicy]) -> list[list[TextFinding]]:
+        return [self._find(content, policy) for content, policy in zip(batch, policies, strict=True)]
+
+    def _find(self, content: PromptContent, policy: FilterPolicy) -> list[TextFinding]:
+        section = policy.spec.prompts
+        return [
+            TextFinding(name, start, start + len(word), EntityType.TERM, 1.0, self.name, term_list=terms.name)
+            for name, text in content.fields.items()
+            for terms in (section.terms if section else ())
+            for word in terms.words
+            for start in [text.find(word)]
+            if start >= 0
+        ]
+
+
 class FaultyDetector(WordDetector):
     """A `WordDetector` that calls `fault` with each batch first, which may raise or hang, or replace the answer."""
 

@@ -65,10 +65,15 @@ def removed(judge: FilterPipeline, some: Sequence[Evasion]) -> list[bool]:
         for start in range(0, len(records), _BATCH)
         for outcome in judge.process_batch(records[start : start + _BATCH])
     ]
-    return [_is_removed(each, outcome) for each, outcome in zip(some, outcomes, strict=True)]
+    return [is_removed(each, outcome) for each, outcome in zip(some, outcomes, strict=True)]
 
 
-def _is_removed(evasion: Evasion, outcome: Outcome) -> bool:
+def is_removed(evasion: Evasion, outcome: Outcome) -> bool:
+    """Whether nothing of the value is left in what an outcome releases.
+
+    Raises:
+        VeilstreamError: the prompt could not be judged, which is no merit.
+    """
     if outcome.error is not None:
         raise outcome.error
     if not isinstance(outcome.content, PromptContent):

@@ -7,7 +7,7 @@ import pytest
 from filters.errors import DetectorTimeout, InferenceError, MessageError, RedactionError
 from filters.findings import EntityType, TextFinding
 from filters.keys import TenantKeys
-from filters.pipeline import FilterPipeline, capabilities
+from filters.pipeline import LOOKS, FilterPipeline, capabilities
 from filters.records import ContentKind, ImageContent, PromptContent, Record, RecordContext, SourcePosition
 from filters.text.medium import PromptMedium, TextLimits
 from filters.text.terms import TermDetector
@@ -254,6 +254,27 @@ def test_nothing_private_hides_behind_an_invented_name():
     always_more = with_names(NameDetector(r"[A-Z][a-z]+ [A-Za-z]+"))
     (outcome,) = always_more.process_batch([record("Jane and John and Joe and")])
     assert outcome.content is None or not {"Jane", "John", "Joe"} & set(outcome.content.fields["prompt"].split())
+
+
+class OneAtATime(WordDetector):
+    """Sees only the first of its words that is there: the next shows once that one is gone."""
+
+    def _find(self, content):
+        found = sorted(super()._find(content), key=lambda finding: finding.start)
+        return found[:1]
+
+
+@pytest.mark.parametrize(("words", "released"), [(LOOKS, True), (LOOKS + 1, False)])
+def test_what_shows_only_when_something_else_is_gone_is_redacted_or_withheld(words, released):
+    """One word goes at first and one at each look but the last, which must find nothing."""
+    names = [f"word{number}x" for number in range(words)]
+    pipeline, _ = pipeline_with(OneAtATime(names))
+    (outcome,) = pipeline.process_batch([record(" and ".join(names))])
+    assert (outcome.content is not None) is released
+    if outcome.content is None:
+        assert outcome.verdict.failure.reason == "remains"
+    else:
+        assert not any(name in outcome.content.fields["prompt"] for name in names)
 
 
 def test_a_prompt_cannot_pretend_that_its_words_were_written_here():
