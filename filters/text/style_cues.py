@@ -108,6 +108,11 @@ _UNLISTED_NAME: Final = re.compile(
 _CONJUNCTION: Final = re.compile(r"\w|[&+]")
 
 
+_MADE_BY_HAND: Final = re.compile(
+    r"(?:paint(?:ing|ed)s?|drawings?|drawn|sketch(?:es)?|illustrations?|illustrated|renderings?|engravings?|etchings?|"
+    r"woodcuts?|linocuts?|lithographs?|(?:screen|silkscreen)?prints?|watercolou?rs?|gouache|pastels?|mosaics?|fresco(?:e?s)?|"
+    r"murals?|graffiti|tapestry|sculptures?|statues?|art|artwork|comics?|manga|anime|cartoons?|ukiyo-e|stipple)\Z"
+)
 _CAMERA_MADE: Final = re.compile(
     r"(?:photos?|photograph\w*|pictures?|images?|snapshots?|selfies?|polaroid|video|footage|film|screenshots?|portraits?|"
     r"selfportrait|headshots?|mugshots?|raw|dslr|bust|tattoos?|caricature|book|album|logos?|dress|fashion)\Z"
@@ -186,8 +191,8 @@ def unlisted_name(before: str) -> int | None:
 def is_art_without_people(text: str) -> bool:
     """Whether a prompt speaks of a made picture (no photograph), and of nobody who could be in it."""
     words = re.findall(r"[\w'-]+", text)
-    made = any(_MEDIUM.match(word) and not _CAMERA_MADE.match(word) for word in words) or ART_CONTEXT.search(text)
-    return bool(made) and not any(map(_SOMEBODY.match, words)) and not any(map(_CAMERA_MADE.match, words))
+    made = any(map(_MADE_BY_HAND.match, words))
+    return made and not any(map(_SOMEBODY.match, words)) and not any(map(_CAMERA_MADE.match, words))
 
 
 FICTION_BEFORE: Final = re.compile(

@@ -58,6 +58,14 @@ def test_the_cue_makes_the_style_and_nothing_else_does(subject, cue, name, tail)
     assert attributes(f"{subject}, {name}{tail}", name) == [frozenset()]
 
 
+@given(SUBJECTS, NAMES, TAILS, st.sampled_from(["watercolour", "oil painting", "woodcut"]))
+def test_a_tag_of_its_own_is_a_signature_where_art_shows_nobody(subject, name, tail, medium):
+    assert attributes(f"{medium} of {subject}, {name}{tail}", name) == [{STYLE}]
+    for someone in ("a girl", "my sister", "a birthday cake", "1girl", "a photo", "her garden"):
+        assert attributes(f"{medium} of {someone}, {subject}, {name}{tail}", name) == [frozenset()]
+    assert attributes(f"{name}, {medium} of {subject}{tail}", name) == [frozenset()]
+
+
 @given(SUBJECTS, CUES, NAMES, PRIVATE_BEHIND)
 def test_data_behind_a_name_takes_its_style_away(subject, cue, name, data):
     assert attributes(f"{subject}, {cue} {name}{data}", name) == [frozenset()]

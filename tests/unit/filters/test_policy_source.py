@@ -306,8 +306,8 @@ def test_the_default_policy_lints_clean_and_needs_no_key():
     assert Action.HOLD not in policy.actions
 
 
-def test_the_default_policy_names_only_what_patterns_and_a_face_detector_can_find():
-    by_models = {"PERSON", "ADDRESS", "LOCATION", "ORGANIZATION", "USERNAME", "DATE_OF_BIRTH", "NRP"}
+def test_the_default_policy_names_what_the_built_in_detectors_find_but_scenery_and_brands():
+    by_models = {"LOCATION", "ORGANIZATION", "USERNAME", "NRP"}
     not_private = {"DATE_TIME"}
     of_tenants = {"TERM"}
     of_images = {"FACE", "QR_CODE", "METADATA"}
