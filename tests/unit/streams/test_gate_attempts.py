@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -86,6 +87,27 @@ async def test_the_third_attempt_runs_no_detector_and_says_so():
     assert GIVE_UP_AT == 3
     assert 5 not in seen
     assert [record.value for record in rig.deliverer.records if record.topic == "rejected"] == [b"0:5"]
+
+
+async def test_what_another_process_has_answered_meanwhile_is_not_given_up():
+    """It had lost the partition when the record came here, and its answer may be out."""
+    calls = []
+
+    class Late(Spy):
+        async def earlier(self, raw, generation):
+            history = await super().earlier(raw, generation)
+            if raw.offset == 5:
+                calls.append(raw.offset)
+                return replace(history, ending=Ending() if len(calls) > 1 else None)
+            return history
+
+    seen = []
+    attempts = Late({POISON: 2})
+    async with Rig(lambda raws: seen.extend(message.offset for message in raws), attempts=attempts) as rig:
+        await rig.submit(*(raw(offset) for offset in range(10)))
+        await rig.settled(10)
+    assert 5 in seen
+    assert [record for record in rig.deliverer.records if record.topic == "rejected"] == []
 
 
 async def test_a_suspect_of_one_stream_is_alone_in_the_whole_process():
