@@ -50,6 +50,8 @@ class Outcome:
     settled: bool
     drained: bool
     last_exits: list[int]
+    stories: list[str]
+    """What was written of the first inputs that are not as they must be."""
 
     @property
     def broken(self) -> dict[str, object]:
@@ -113,7 +115,9 @@ def soak(broker: RealKafka, house: House, options: argparse.Namespace) -> Outcom
         last_exits = chaos.attend_until_stopped()
     if load.error is not None:
         raise load.error
-    return Outcome(oracle.report(load.inputs), chaos, reader, settled, drained, last_exits)
+    report = oracle.report(load.inputs)
+    stories = [oracle.story(source) for sources in report.problems.values() for source in sources]
+    return Outcome(report, chaos, reader, settled, drained, last_exits, stories)
 
 
 def _run_with_word(chaos: Chaos, load: Load, reader: SecondReader, seconds: float) -> None:
@@ -165,6 +169,8 @@ def main() -> int:
     print(outcome.table(options.minutes, options.seed))  # noqa: T201
     for name, value in outcome.broken.items():
         print(f"broken: {name}: {value}")  # noqa: T201
+    for story in outcome.stories:
+        print(f"story: {story}")  # noqa: T201
     return 1 if outcome.broken else 0
 
 

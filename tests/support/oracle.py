@@ -189,6 +189,19 @@ class Oracle:
             longest_stall=self._longest_stall(),
         )
 
+    def story(self, source: str) -> str:
+        """What was written of an input, in order: seconds since the first, topic, action, failure, attempts."""
+        records = [*self._verdicts.get(source, ()), *self._content.get(source, ())]
+        timed = [(self._tail.times[each.topic, each.partition, each.offset], each) for each in records]
+        timed.sort(key=lambda pair: pair[0])
+        parts = []
+        for time, record in timed:
+            action = (record.header(ACTION) or b"").decode()
+            said = _failure_code(record) if record.topic == self._topics.verdicts else None
+            where = record.topic.rpartition(".")[2]
+            parts.append(f"{(time - timed[0][0]) / 1000:.1f} s {where} {action} {said or ''}".rstrip())
+        return f"{source}: " + "; ".join(parts)
+
     def _take_in(self) -> None:
         new, self._read = self._tail.records[self._read :], len(self._tail.records)
         for record in new:
