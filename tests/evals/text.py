@@ -1,6 +1,6 @@
 """All figures about prompts; `make eval-text`.
 
-    python -m tests.evals.text [--only presidio,people,evasion,over-redaction,patterns,cost] [--write docs/prompts.md]
+    python -m tests.evals.text [--only cost,presidio,people,evasion,over-redaction,patterns] [--write docs/prompts.md]
 
 Parts whose material is not beside the checkout (`../shared/eval`) are left out, and said to be.
 """
@@ -38,14 +38,14 @@ def patterns() -> list[Figure]:
 
 
 PARTS: Mapping[str, tuple[str, bool, Callable[[], list[Figure]]]] = {
+    "cost": ("Cost of a prompt, one core, batches of 32", False, text_speed.table),
     "presidio": ("presidio_generated_large.json", True, presidio.table),
     "people": ("PERSON in tweets", True, people),
     "evasion": ("Private values in disguise, found and removed", False, evasion.table),
     "over-redaction": ("Over-redaction by the default policy", False, over_redaction.table),
     "patterns": ("Patterns beside Presidio's AnalyzerEngine, one core", False, patterns),
-    "cost": ("Cost of a prompt, one core, batches of 32", False, text_speed.table),
 }
-"""By name: the title, whether it needs the material, and what measures it."""
+"""By name: the title, whether it needs the material, and what measures it. Memory can only be measured first."""
 
 
 def main() -> int:
