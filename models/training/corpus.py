@@ -30,7 +30,7 @@ class Slice:
     """One kind of text.
 
     Attributes:
-        weight: its share, relative to the others.
+        weight: its share, relative to the others; none at 0, unless it is asked for alone.
         small: the share that is written in small letters only.
         joined: the probability that a second text of the same kind follows.
         around: a rule for what may stand before or behind, without private data; empty for none.
@@ -72,6 +72,7 @@ SLICES: Mapping[str, Slice] = MappingProxyType(
         "prompt_negative": Slice(14, around="tail", glue=", ", small=0.6, private=False),
         "caption_negative": Slice(8, around="tail", glue=", ", small=0.3, private=False),
         "sentence_negative": Slice(8, joined=0.2, spaced=0.1, private=False),
+        "prompt_name": Slice(0, around="tail", glue=", ", small=0.6),
     }
 )
 
@@ -94,8 +95,8 @@ class Row:
         )
 
 
-def corpus(seed: int, count: int, split: Split) -> Iterator[Row]:
-    """`count` examples; slices in the order of the draw.
+def corpus(seed: int, count: int, split: Split, only: str = "") -> Iterator[Row]:
+    """`count` examples; slices in the order of the draw, or one slice only.
 
     The test split uses other rules, names and lists than the training split, where lists are long enough to be divided.
     """
@@ -105,7 +106,7 @@ def corpus(seed: int, count: int, split: Split) -> Iterator[Row]:
     draws = Draws(made, weights, rules, split, chance)
     grammar = Grammar(rules, split)
     names = list(SLICES)
-    shares = [SLICES[name].weight for name in names]
+    shares = [float(name == only) if only else SLICES[name].weight for name in names]
     for _ in range(count):
         name = chance.choices(names, shares)[0]
         locale = draws.turn(SLICES[name].locale)
@@ -132,10 +133,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--count", type=int, default=120_000)
     parser.add_argument("--split", choices=("train", "test"), default="train")
+    parser.add_argument("--only", choices=list(SLICES), default="", help="one slice alone")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     with options.out.open("w", encoding="utf-8", newline="\n") as out:
-        out.writelines(f"{row.line()}\n" for row in corpus(options.seed, options.count, options.split))
+        out.writelines(f"{row.line()}\n" for row in corpus(options.seed, options.count, options.split, options.only))
 
 
 if __name__ == "__main__":

@@ -68,6 +68,7 @@ class Draws:
             "first": self._first,
             "last": self._last,
             "full": self._full,
+            "namesake": lambda: f"{self._one('wordlike_first')} {self._one('wordlike_last')}",
             "titled": self._titled,
             "initials": self._initials,
             "surname_first": self._surname_first,
