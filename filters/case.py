@@ -9,7 +9,8 @@ from filters.errors import InferenceError, RecordError, VeilstreamError
 from filters.findings import Finding
 from filters.policy import FilterPolicy
 from filters.records import Content, ContentKind, Record
-from filters.verdict import Action, Failure, ModelRef, Outcome, PolicyRef, Verdict, verdict_id
+from filters.text.language import Language
+from filters.verdict import Action, Coverage, Failure, ModelRef, Outcome, PolicyRef, Verdict, verdict_id
 
 NO_POLICY_VERSION = 0
 
@@ -23,6 +24,9 @@ class Case:
     decoded: Any = field(default=None, repr=False)
     findings: list[Finding] = field(default_factory=list)
     models: list[ModelRef] = field(default_factory=list)
+    language: Language | None = None
+    named: bool = False
+    """Whether a detector of names has answered."""
     decision: Decision | None = None
     released: Content | None = field(default=None, repr=False)
     error: VeilstreamError | None = None
@@ -88,7 +92,14 @@ class Case:
             models=tuple(self.models),
             timings=dict(self.timings),
             failure=failed,
+            language=self.language.value if self.language else None,
+            coverage=self._coverage(),
         )
+
+    def _coverage(self) -> Coverage | None:
+        if self.language is None or not self.models:
+            return None
+        return Coverage.PATTERNS_AND_NAMES if self.named and self.language.supported else Coverage.PATTERNS
 
     def _rules(self) -> tuple[str, ...]:
         if self.error is None:

@@ -15,6 +15,7 @@ from filters.policy import (
     MetadataHandling,
     Mode,
     PromptRule,
+    PromptSection,
     ReplaceText,
     Section,
     TextOperator,
@@ -86,8 +87,12 @@ def _hits(finding: Finding, section: Section, prefix: str) -> Iterator[Hit]:
         yield Hit(finding, Action.REDACT, f"{prefix}.metadata")
 
 
-def decide(findings: Sequence[Finding], policy: FilterPolicy, kind: ContentKind) -> Decision:
+def decide(
+    findings: Sequence[Finding], policy: FilterPolicy, kind: ContentKind, *, unsupported_language: bool = False
+) -> Decision:
     """What `policy` asks for a record of `kind` with these findings.
+
+    `unsupported_language`: names could not be looked for as they should.
 
     Each finding gets the strictest rule that applies to it, among equals the first. A kind of content without a
     section in the policy is rejected.
@@ -97,12 +102,11 @@ def decide(findings: Sequence[Finding], policy: FilterPolicy, kind: ContentKind)
     if section is None:
         return Decision(Action.REJECT, rules=(f"{prefix}.absent",))
     candidates = [list(_hits(finding, section, prefix)) for finding in findings]
+    least = section.on_unsupported_language if isinstance(section, PromptSection) and unsupported_language else None
     hits = tuple(max(options, key=lambda hit: hit.action.severity) for options in candidates if options)
-    return Decision(
-        action=strictest(hit.action for hit in hits),
-        rules=tuple(dict.fromkeys(hit.rule for hit in hits)),
-        hits=hits,
-    )
+    actions = [hit.action for hit in hits] + ([Action(least.value)] if least else [])
+    rules = [hit.rule for hit in hits] + ([f"{prefix}.on_unsupported_language"] if least else [])
+    return Decision(strictest(actions), tuple(dict.fromkeys(rules)), hits)
 
 
 def is_enforced(policy: FilterPolicy, request_id: str) -> bool:

@@ -79,6 +79,10 @@ class ContextAttribute(StrEnum):
     PUBLIC_FIGURE = "public_figure"
 
 
+CARRY_ATTRIBUTES = frozenset({EntityType.PERSON})
+"""The types whose findings are given attributes; on the others an attribute would be a way out."""
+
+
 def _check_score(score: float) -> None:
     if not (math.isfinite(score) and 0.0 <= score <= 1.0):
         raise ValueError(f"score must be a number from 0 to 1, got {score!r}")

@@ -8,6 +8,7 @@ from filters.errors import DetectionError
 from filters.findings import EntityType, Finding
 from filters.protocols import Detector
 from filters.records import ContentKind
+from filters.text.language import Language
 
 C = TypeVar("C")
 """The content as it came (`PromptContent`, `ImageContent`)."""
@@ -54,6 +55,9 @@ class Medium(Protocol[C, D, DetectorT]):
 
     def own_findings(self, decoded: D) -> Sequence[Finding]:
         """What decoding itself revealed (metadata)."""
+
+    def language(self, decoded: D) -> Language | None:
+        """A guess at the language of the content's text; None where the kind has no text of its own."""
 
     def detect(self, detector: DetectorT, batch: Sequence[D]) -> Sequence[Sequence[Finding] | DetectionError]:
         """One list of findings a record, in the order of `batch`, or the error that this record alone met.

@@ -161,6 +161,7 @@ class FilterPipeline:
             case.fail(answer, "detect")
             return
         case.models.append(ModelRef(detector.name, detector.digest))
+        case.named = case.named or EntityType.PERSON in detector.entities
         case.findings.extend(answer)
 
     def _answers(
@@ -268,6 +269,7 @@ def _open_with(open_content: Callable[[Any], Any], case: Case, medium: AnyMedium
         case.fail(UnsupportedMedia(f"decoding raised {type(error).__name__}", reason="decoder_raised"), "decode")
     else:
         case.findings.extend(medium.own_findings(case.decoded))
+        case.language = medium.language(case.decoded)
 
 
 def _is_required(detector: Detector, case: Case) -> bool:
@@ -275,7 +277,10 @@ def _is_required(detector: Detector, case: Case) -> bool:
 
 
 def _decision(case: Case, kind: ContentKind) -> Decision:
-    return decide(case.findings, case.policy, kind) if case.policy else Decision(Action.REJECT)
+    if case.policy is None:
+        return Decision(Action.REJECT)
+    unsupported = case.language is not None and not case.language.supported
+    return decide(case.findings, case.policy, kind, unsupported_language=unsupported)
 
 
 def _remaining(remains: Decision) -> RedactionError:

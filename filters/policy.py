@@ -188,10 +188,22 @@ class MetadataHandling(StrEnum):
     KEEP = "keep"
 
 
+class OnUnsupportedLanguage(StrEnum):
+    """What a prompt gets at least, whose language no name model was made for."""
+
+    FLAG = "flag"
+    HOLD = "hold"
+    REJECT = "reject"
+
+
 class PromptSection(_Document):
     """How prompts are judged."""
 
     rules: tuple[PromptRule, ...] = ()
+    on_unsupported_language: OnUnsupportedLanguage | None = Field(
+        default=None,
+        description="The least action for prompts in a language that names are not found in; absent: the rules alone.",
+    )
 
 
 class ImageSection(_Document):
@@ -277,7 +289,10 @@ class FilterPolicy(_Document):
         """Every action that a record can get under this policy."""
         sections = (self.spec.prompts, self.spec.images)
         rules = (rule for section in sections if section for rule in section.rules)
-        return frozenset(rule.action for rule in rules) | {Action(self.spec.on_error.value)}
+        others = {Action(self.spec.on_error.value)}
+        if self.spec.prompts and self.spec.prompts.on_unsupported_language:
+            others.add(Action(self.spec.prompts.on_unsupported_language.value))
+        return frozenset(rule.action for rule in rules) | others
 
 
 def policy_json_schema() -> dict[str, Any]:

@@ -40,6 +40,7 @@ class IssueCode(StrEnum):
     NO_THRESHOLD = "VS104"
     EMPTY_SECTION = "VS105"
     ABSENT_SECTION = "VS106"
+    UNLESS_WITHOUT_EFFECT = "VS107"
 
     @property
     def severity(self) -> Severity:

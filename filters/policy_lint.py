@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from filters.findings import EntityType
+from filters.findings import CARRY_ATTRIBUTES, EntityType
 from filters.policy import CosmeticOperator, FilterPolicy, ImageRule, Mode, PromptRule, Section
 from filters.policy_issues import IssueCode, PolicyIssue
 from filters.policy_yaml import Path, YamlTree
@@ -45,7 +45,19 @@ def _section_warnings(section: Section, path: Path, tree: YamlTree) -> Iterator[
             message = "`min_score: 0` takes every guess of a detector for a finding"
             place = tree.place((*at, "min_score"))
             yield PolicyIssue.at(tree.source, place, IssueCode.NO_THRESHOLD, message, "use 0.2 or more")
+        yield from _unless_without_effect(rule, at, tree)
         yield from _never_reached(rules, index, at, tree)
+
+
+def _unless_without_effect(rule: Rule, at: Path, tree: YamlTree) -> Iterator[PolicyIssue]:
+    if not isinstance(rule, PromptRule) or not rule.unless:
+        return
+    for position, entity in enumerate(rule.entities):
+        if entity not in CARRY_ATTRIBUTES:
+            message = f"`unless` excepts nothing here: only names carry attributes, not {entity}"
+            place = tree.place((*at, "entities", position))
+            hint = "give the entity a rule of its own, without `unless`"
+            yield PolicyIssue.at(tree.source, place, IssueCode.UNLESS_WITHOUT_EFFECT, message, hint)
 
 
 def _never_reached(rules: Sequence[Rule], index: int, at: Path, tree: YamlTree) -> Iterator[PolicyIssue]:

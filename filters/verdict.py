@@ -61,6 +61,17 @@ class ModelRef:
     digest: str
 
 
+class Coverage(StrEnum):
+    """What a prompt's text was looked through for, with the quality that docs/prompts.md states.
+
+    `patterns+names`: patterns, and names by a model that was made for the language. `patterns`: patterns only; a name
+    model may have run, but was not made for the language.
+    """
+
+    PATTERNS = "patterns"
+    PATTERNS_AND_NAMES = "patterns+names"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why a record could not be judged: codes only.
@@ -78,7 +89,8 @@ class Verdict:
     """The judgement of one record. Holds positions, codes and digests, never content.
 
     `action` is what is done; `intended` is what enforcement would do (they differ in shadow and canary mode).
-    `rules` names the rules that fired; `timings` are seconds by stage.
+    `rules` names the rules that fired; `timings` are seconds by stage. `language` is a guess (`en`, `de`, `fr`, `es`,
+    `it`, `pt`, `nl`, `other`, `und`); it and `coverage` are None for images and where nothing was looked for.
     """
 
     id: str
@@ -92,6 +104,8 @@ class Verdict:
     models: tuple[ModelRef, ...]
     timings: Mapping[str, float] = field(default_factory=dict, compare=False)
     failure: Failure | None = None
+    language: str | None = None
+    coverage: Coverage | None = None
 
     def refused(self, error: VeilstreamError, stage: str) -> "Verdict":
         """The verdict where, after it was given, its outcome could not be written: reject, under the same policy."""

@@ -23,6 +23,10 @@ class Delivery(Protocol):
     def generation(self) -> int:
         """The group generation in which it was read."""
 
+    @property
+    def current(self) -> bool:
+        """Whether the generation is still the group's: otherwise its partition is another's, who judges it again."""
+
     def ack(self) -> None:
         """Mark it safe to commit. Must do nothing when the generation has passed."""
 

@@ -36,10 +36,15 @@ class FaustDelivery:
         self.generation: int = message.generation_id or 0
         self.raw = raw_message(message)
 
+    @property
+    def current(self) -> bool:
+        """Whether no rebalance has come between, as far as this process knows."""
+        return bool(self._message.generation_id == self._app.consumer_generation_id)
+
     def ack(self) -> None:
         """Ack, unless a rebalance has come between: the partition is then another's, or will be read again."""
         consumer: Any = self._app.consumer
-        current = self._message.generation_id == self._app.consumer_generation_id
+        current = self.current
         if current and self._commits:
             consumer.ack(self._message)
             return
@@ -87,16 +92,16 @@ def lags(app: faust.App) -> list[tuple[str, int, int]]:
     result = []
     for tp in partitions(app):
         high = consumer.highwater(tp)
-        committed = committed_offset(app, tp.topic, tp.partition)
+        committed = consumer._committed_offset.get(tp)  # noqa: SLF001  pinned by tests/contract
         if high is not None and committed is not None:
             result.append((tp.topic, tp.partition, max(0, high - committed)))
     return result
 
 
-def committed_offset(app: faust.App, topic: str, partition: int) -> int | None:
-    """The offset from which a replay would begin, as far as this process has committed it or read it."""
+def last_commit(app: faust.App, topic: str, partition: int) -> int | None:
+    """The offset that this process committed last, by the word of the broker; None where it has committed none."""
     consumer: Any = app.consumer
-    committed: int | None = consumer._committed_offset.get(TP(topic, partition))  # noqa: SLF001  pinned by tests/contract
+    committed: int | None = consumer.last_commits.get(TP(topic, partition))
     return committed
 
 

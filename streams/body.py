@@ -198,7 +198,7 @@ class JsonBody:
         old, new = self._texts(), _fields(payload)
         _check_same_fields(new, old)
         changed = {name: text for name, text in new.items() if text != old[name]}
-        return document.edited(document.replace(_FIELD + name, text) for name, text in changed.items())
+        return document.edited(document.replace_source(_FIELD + name, text) for name, text in changed.items())
 
     def _reference_edits(self, claim: Claim) -> list[Edit]:
         """What the message says of the object, it says of the new one; what it does not say stays unsaid."""
@@ -214,7 +214,7 @@ class JsonBody:
     def _texts(self) -> dict[str, str]:
         document = self._document
         targets = [name for name in document.values if name.startswith(_FIELD)]
-        texts = {name.removeprefix(_FIELD): document.text(name) for name in targets}
+        texts = {name.removeprefix(_FIELD): document.source(name) for name in targets}
         present = {name: text for name, text in texts.items() if text is not None}
         if not present:
             raise MessageError("none of the mapped text fields is there", reason="no_prompt")

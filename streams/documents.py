@@ -19,11 +19,21 @@ def finding_document(finding: Finding) -> dict[str, Any]:
     else:
         box = finding.box
         place = {"frame": finding.frame, "box": [box.x0, box.y0, box.x1, box.y1] if box else None}
-    return place | {
-        "entity_type": finding.entity_type.value,
-        "score": round(finding.score, _SCORE_DIGITS),
-        "detector": finding.detector,
-    }
+    return (
+        place
+        | {
+            "entity_type": finding.entity_type.value,
+            "score": round(finding.score, _SCORE_DIGITS),
+            "detector": finding.detector,
+        }
+        | _attributes(finding)
+    )
+
+
+def _attributes(finding: Finding) -> dict[str, Any]:
+    """The codes of what surrounds a name; nothing where there is none."""
+    codes = sorted(finding.attributes) if isinstance(finding, TextFinding) else []
+    return {"attributes": [code.value for code in codes]} if codes else {}
 
 
 def verdict_document(verdict: Verdict) -> dict[str, Any]:
@@ -45,6 +55,8 @@ def verdict_document(verdict: Verdict) -> dict[str, Any]:
             "version": verdict.policy.version,
             "mode": verdict.policy.mode,
         },
+        "language": verdict.language,
+        "coverage": verdict.coverage.value if verdict.coverage else None,
         "models": [{"name": model.name, "digest": model.digest} for model in verdict.models],
         "error": {"code": failure.code, "reason": failure.reason, "stage": failure.stage} if failure else None,
         "timings": {stage: round(seconds, 6) for stage, seconds in verdict.timings.items()},

@@ -18,7 +18,7 @@ from streams.isolation import Isolation
 from streams.judge import Judgement
 from streams.message import RawMessage
 from streams.outlet import Judged, Outlet
-from streams.rejudging import ending_of, judged_again
+from streams.rejudging import Rejudging, ending_of
 
 EXIT_DELIVERY_FAILED = 70
 """EX_SOFTWARE of sysexits.h; an orchestrator restarts the process and the input is replayed."""
@@ -252,7 +252,10 @@ class Gate:
         # noted inside: a record that waits for its turn has nothing to do with a death meanwhile
         async with self._isolation.alone() if batch[0].suspect else self._isolation.together():
             await self._attempts.begin(raws)
-            return await judged_again(self._judging, raws, [taken.history for taken in batch])
+            return await self._rejudging(batch[0].delivery.generation).judge(raws, [taken.history for taken in batch])
+
+    def _rejudging(self, generation: int) -> Rejudging:
+        return Rejudging(self._judging, lambda raw: self._attempts.earlier(raw, generation))
 
     def _give_back(self, size: int) -> None:
         self._taken_bytes -= size

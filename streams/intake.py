@@ -5,7 +5,7 @@ generations, commits and lifecycle stay Faust's.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiokafka.errors import ConsumerStoppedError
@@ -58,9 +58,17 @@ class IntakeConsumer(Consumer):
     def __init__(self, *args: Any, submit: Submit, **options: Any) -> None:  # noqa: ANN401  Faust's own arguments
         super().__init__(*args, **options)
         self._submit = submit
+        self.last_commits: dict[TP, int] = {}
+        """What brokers have acknowledged; Faust notes a commit as done even where a rebalance came first."""
 
     def _new_consumer_thread(self) -> IntakeThread:
         return IntakeThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        committed = bool(await super()._commit(offsets))
+        if committed:
+            self.last_commits |= offsets
+        return committed
 
     async def _drain_messages(self, fetcher: Any) -> None:  # noqa: ANN401  pinned by tests/contract
         try:

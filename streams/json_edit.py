@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from filters.errors import MessageError
+from filters.errors import MessageError, RedactionError
 from streams.json_scan import JsonKind, JsonValue, Segments, scan
 from streams.json_text import escape, respell, unescape
+
+_CONTAINERS = (JsonKind.OBJECT, JsonKind.ARRAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,14 @@ class JsonDocument:
             raise MessageError(f"a mapped value is a {kind} and must be a string", reason="not_a_string")
         return unescape(self._literal(name))
 
+    def source(self, name: str) -> str | None:
+        """Like `text`, and objects and arrays as they are written: a workflow is a prompt.
+
+        Raises:
+            MessageError: a boolean or a number stands there.
+        """
+        return self.raw(name).decode() if self.kind(name) in _CONTAINERS else self.text(name)
+
     def identifier(self, name: str) -> str | None:
         """Like `text`, and numbers as they are written: platforms count their requests.
 
@@ -70,6 +80,22 @@ class JsonDocument:
         value = self.values[name]
         literal = respell(self._literal(name), text, ascii_only=self._ascii_only)
         return Edit(value.start + 1, value.end - 1, literal.encode())
+
+    def replace_source(self, name: str, source: str) -> Edit:
+        """The edit that puts a new `source` in the place of a target's.
+
+        Raises:
+            RedactionError: an object or array would be no JSON any more.
+        """
+        if self.kind(name) not in _CONTAINERS:
+            return self.replace(name, source)
+        try:
+            scan(source.encode(), {})
+        except (MessageError, UnicodeEncodeError):
+            pass
+        else:
+            return self.replace_raw(name, source.encode())
+        raise RedactionError("the redacted document would be no JSON", reason="invalid_json")
 
     def replace_raw(self, name: str, value: bytes) -> Edit:
         """The edit that puts `value`, itself JSON, in a located value's place."""

@@ -76,7 +76,7 @@ class JsonPointers(_Model):
     request_id: SinglePointer | None = Field(default="/request_id", description="JSON pointer to the request id.")
     fields: Annotated[Mapping[FieldName, JsonPointer], Field(min_length=1)] = Field(
         default={"prompt": "/prompt", "negative_prompt": "/negative_prompt"},
-        description="Text fields to judge: name to JSON pointer.",
+        description="Texts to judge: name to JSON pointer of a string, or of an object or array such as a workflow.",
     )
     image: SinglePointer = Field(default="/image", description="JSON pointer to the image, in Base64.")
     reference: SinglePointer | None = Field(

@@ -42,7 +42,8 @@ class Outlet(Protocol):
 class AtLeastOnceOutlet:
     """`Outlet` that writes verdicts first, and content when they are durable and the batch before is out.
 
-    So nothing is released that has no verdict on record, and each key keeps its order.
+    So nothing is released that has no verdict on record, and each key keeps its order. What belongs to another process
+    by then is left to it: it may be judging it at this moment.
     """
 
     def __init__(self, deliverer: Deliverer) -> None:
@@ -57,7 +58,8 @@ class AtLeastOnceOutlet:
         """As the protocol says."""
         await self._deliverer.deliver([judgement.audit for _, judgement in batch], seconds)
         await previous
-        await self._deliverer.deliver([output for _, judgement in batch for output in judgement.outputs], seconds)
+        outputs = [output for delivery, judgement in batch if delivery.current for output in judgement.outputs]
+        await self._deliverer.deliver(outputs, seconds)
 
     async def stop(self) -> None:
         """Nothing: the deliverer is its owner's."""

@@ -1,6 +1,6 @@
 """A replay must end as the judging before it did: what may be released already is not refused for want of time."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from filters.errors import (
@@ -20,6 +20,8 @@ from streams.message import RawMessage
 
 ROUNDS: Final = 3
 """Each with the whole time that a batch has. Twice that is how long a gate may stand still before `/healthz` tells."""
+GIVE_UP_ANSWERED_AT: Final = 10
+"""The attempt at which even a record is given up that had an answer: it did not kill the process then."""
 _PASSING: Final[tuple[type[VeilstreamError], ...]] = (InferenceError, DetectorTimeout, ObjectStoreError)
 
 
@@ -41,36 +43,69 @@ def ending_of(judgement: Judgement) -> Ending:
     return Ending(failure if passing_error(failure) is not None else None)
 
 
-async def judged_again(
-    judging: BoundedJudging, raws: Sequence[RawMessage], histories: Sequence[History]
-) -> list[Judgement]:
-    """Judge a batch, in agreement with how earlier judgings ended.
+Latest = Callable[[RawMessage], Awaitable[History]]
 
-    What failed before fails again, without being judged. What had an answer gets up to `ROUNDS` attempts at one.
 
-    Raises:
-        DeliveryError: there is none for a record that had one. Nothing may be written of the batch.
+class Rejudging:
+    """Judges batches so that they agree with how earlier judgings of their records ended.
+
+    Args:
+        judging: judges.
+        latest: what is known of a record by now, other processes' notes included.
     """
-    found: dict[int, Judgement] = {}
-    for index, (raw, history) in enumerate(zip(raws, histories, strict=True)):
-        error = _foregone(raw, history)
-        if error is not None:
-            found[index] = judging.failed(raw, error)
-    todo = [index for index in range(len(raws)) if index not in found]
-    for _ in range(ROUNDS):
-        judgements = await judging.judge([raws[index] for index in todo]) if todo else []
-        found |= zip(todo, judgements, strict=True)
-        todo = [index for index in todo if histories[index].ending and ending_of(found[index]).failure]
-        if not todo:
-            return [found[index] for index in range(len(raws))]
-    raise DeliveryError(
-        f"{len(todo)} records cannot be judged that had an answer in an earlier attempt", reason="not_judged_again"
-    )
+
+    def __init__(self, judging: BoundedJudging, latest: Latest) -> None:
+        self._judging = judging
+        self._latest = latest
+
+    async def judge(self, raws: Sequence[RawMessage], histories: Sequence[History]) -> list[Judgement]:
+        """One judgement a record, in order.
+
+        What failed before fails again, without being judged. What had an answer, or may get one from a process that
+        has begun on it and is slow, is tried again; `histories` is what was known when the records came.
+
+        Raises:
+            DeliveryError: there is no answer for a record that had one. Nothing may be written of the batch.
+        """
+        found: dict[int, Judgement] = {}
+        for index, (raw, history) in enumerate(zip(raws, histories, strict=True)):
+            error = _foregone(raw, history)
+            if error is not None:
+                found[index] = self._judging.failed(raw, error)
+        todo = [index for index in range(len(raws)) if index not in found]
+        for round_ in range(ROUNDS):
+            judgements = await self._judging.judge([raws[index] for index in todo]) if todo else []
+            found |= zip(todo, judgements, strict=True)
+            todo = [
+                index for index in todo if ending_of(found[index]).failure and _rounds(histories[index]) > round_ + 1
+            ]
+        await self._agree(raws, found, histories)
+        return [found[index] for index in range(len(raws))]
+
+    async def _agree(
+        self, raws: Sequence[RawMessage], found: Mapping[int, Judgement], histories: Sequence[History]
+    ) -> None:
+        """Whether no record fails here that has an answer elsewhere."""
+        for index, raw in enumerate(raws):
+            if _rounds(histories[index]) > 1 and ending_of(found[index]).failure:
+                ending = (await self._latest(raw)).ending
+                if ending and ending.failure is None:
+                    raise DeliveryError(
+                        "a record cannot be judged that had an answer in another attempt", reason="not_judged_again"
+                    )
+
+
+def _rounds(history: History) -> int:
+    """How often a record is tried: there may be an answer out, or one may be on its way."""
+    if history.ending:
+        return ROUNDS if history.ending.failure is None else 1
+    return 2 if history.attempts else 1
 
 
 def _foregone(raw: RawMessage, history: History) -> VeilstreamError | None:
     if history.ending and (error := passing_error(history.ending.failure)):
         return error
-    if raw.attempts >= GIVE_UP_AT:
+    limit = GIVE_UP_ANSWERED_AT if history.ending else GIVE_UP_AT
+    if raw.attempts >= limit:
         return PoisonRecord(f"the process ended {raw.attempts - 1} times while it judged this record")
     return None

@@ -13,7 +13,7 @@ from filters.errors import DeliveryError
 from filters.pipeline import AnyMedium, FilterPipeline
 from filters.records import ContentKind
 from streams import app as build
-from streams.agents import attach, committed_offset, has_joined, lags, run_until
+from streams.agents import attach, has_joined, lags, last_commit, run_until
 from streams.attempts import Partition
 from streams.attempts_topic import TopicAttempts
 from streams.emit import KafkaEmitter
@@ -143,7 +143,7 @@ class Worker:
         os._exit(EXIT_DELIVERY_FAILED)
 
     def _committed(self, partition: Partition) -> int | None:
-        offsets = (committed_offset(app, *partition) for app in self._apps.values())
+        offsets = (last_commit(app, *partition) for app in self._apps.values())
         return next((offset for offset in offsets if offset is not None), None)
 
     async def _watch_lag(self) -> None:

@@ -201,6 +201,7 @@ class FakeDelivery:
     def __init__(self, raw: RawMessage, acks: list[tuple[int, int]], generation: int = 1) -> None:
         self.raw = raw
         self.generation = generation
+        self.current = True
         self._acks = acks
 
     def ack(self) -> None:

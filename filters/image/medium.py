@@ -77,6 +77,9 @@ class ImageMedium:
         """As `decode`: a release has the frames of its original."""
         return self._reader.decode(content)
 
+    def language(self, decoded: DecodedImage) -> None:
+        """None: text in images is read by detectors."""
+
     def own_findings(self, decoded: DecodedImage) -> Sequence[Finding]:
         """One METADATA finding of the file where it holds anything beyond pixels and structure."""
         return metadata_findings(decoded.metadata)

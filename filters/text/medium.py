@@ -10,6 +10,8 @@ from filters.keys import TenantKeys
 from filters.protocols import TextDetector
 from filters.records import ContentKind, PromptContent
 from filters.text.attributes import attributed
+from filters.text.language import Language, language_of
+from filters.text.reading import Reading
 from filters.text.redact import redact_fields
 
 _BATCH_CHARACTERS = 1 << 18
@@ -70,16 +72,21 @@ class PromptMedium:
         """None: opening text reveals nothing."""
         return ()
 
+    def language(self, decoded: PromptContent) -> Language:
+        """Of all fields together, the first ones first."""
+        return language_of("\n".join(decoded.fields.values()))
+
     def detect(
         self, detector: TextDetector, batch: Sequence[PromptContent]
     ) -> Sequence[Sequence[TextFinding] | DetectionError]:
-        """Ask the detector, and read the context of what it found (`filters.text.attributes`)."""
-        answers = detector.detect(batch)
+        """Ask the detector about each text (`filters.text.reading`), and read the context of what it found."""
+        readings = [Reading(content) for content in batch]
+        answers = detector.detect([reading.content for reading in readings])
         if len(answers) != len(batch):
             return answers  # the pipeline refuses it
         return [
-            answer if isinstance(answer, DetectionError) else attributed(content, answer)
-            for content, answer in zip(batch, answers, strict=True)
+            answer if isinstance(answer, DetectionError) else reading.findings(attributed(reading.content, answer))
+            for reading, answer in zip(readings, answers, strict=True)
         ]
 
     def redact(self, decoded: PromptContent, hits: Sequence[Hit], tenant: str) -> PromptContent:

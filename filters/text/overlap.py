@@ -9,6 +9,8 @@ from filters.text.candidate import Candidate
 _CERTAIN = 1.0
 _SHAPED = 0.5
 """From here on an SSN is grouped 3-2-4: as no telephone number is."""
+_CUED = 0.6
+"""From here on a word says that it is a licence."""
 
 # What a candidate of this type and at least this score says that lies within it: nothing of its own.
 _RULES_OUT: Mapping[E, tuple[float, frozenset[E]]] = {
@@ -17,6 +19,7 @@ _RULES_OUT: Mapping[E, tuple[float, frozenset[E]]] = {
     E.EMAIL_ADDRESS: (_SHAPED, frozenset({E.URL})),
     E.IP_ADDRESS: (_SHAPED, frozenset({E.PHONE_NUMBER})),
     E.US_SSN: (_SHAPED, frozenset({E.PHONE_NUMBER})),
+    E.US_DRIVER_LICENSE: (_CUED, frozenset({E.PHONE_NUMBER})),
 }
 
 

@@ -51,9 +51,9 @@ _PHONE = re.compile(
     re.IGNORECASE,
 )
 _PHONE_CUE_BEFORE = re.compile(
-    r"(?<!\w)(?:tele)?(?:phone|fon|fono|foon|fax|tel|tél|mobile|mobil|móvil|celular|cell|cellphone|call(?:ing|ed)?|dial|ring|"
+    r"(?<!\w)(?:tele)?(?:phone|fon|fono|foon|fax|tel|tél|mobile|mobil|móvil|celular|cell|cellphone|call(?:ing|ed)?|dial|"
     r"reach|reached|whatsapp|sms|answering|contact|hotline|landline|handy|portable|appelez|llama|anrufen|rufnummer)"
-    r"(?!\w)[^\d\n]{0,30}\Z",
+    r"(?!\w)[^\d\n,.;!?]{0,30}\Z",
     re.IGNORECASE,
 )
 _PHONE_CUE_AFTER = re.compile(

@@ -14,6 +14,7 @@ from filters.text.normalize import view_of
 from filters.text.overlap import without_outdone
 from filters.text.own_recognizers import own
 from filters.text.plausibility import judged
+from filters.text.prose import prose_view
 from filters.text.search import Gated, PatternSearch
 from filters.text.technical import (
     GRAMMAR,
@@ -30,8 +31,9 @@ DEFAULT_BUDGET_SECONDS = 2.0
 class PatternDetector:
     """`TextDetector` over Presidio's pattern recognizers (cards, IBANs, e-mail addresses, national identifiers, …).
 
-    Each text is searched as it stands and, where they differ, as it reads (`filters.text.normalize`). Findings in
-    technical tokens of the prompt are dropped (`filters.text.technical`). Building one imports Presidio: seconds.
+    Each text is searched as it stands and, where they differ, as it reads (`filters.text.normalize`) and without
+    grammar (`filters.text.prose`). Findings in technical tokens of the prompt are dropped (`filters.text.technical`).
+    Building one imports Presidio: seconds.
 
     Args:
         budget: seconds of searching that one prompt, with all its fields, may take.
@@ -67,8 +69,9 @@ class PatternDetector:
 
     def _findings(self, field: str, text: str, deadline: float) -> Iterator[TextFinding]:
         found = self._search(text, deadline)
-        view = view_of(text)
-        if view is not None:
+        for view in (view_of(text), prose_view(text)):
+            if view is None:
+                continue
             mapped = [
                 replace(candidate, start=start, end=end)
                 for candidate in self._search(view.text, deadline)

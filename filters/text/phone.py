@@ -34,6 +34,8 @@ _KINDS = (
     *("personal_number", "voip", "pager", "uan", "voicemail"),
 )
 """Where `is_valid_number` looks."""
+_FIRST_GROUP_ONLY = re.compile(r"\(?\\1\)?")
+"""Such a formatting rule puts no prefix before a number."""
 _FEW = 4
 """A calling code of more territories than this (+1) is judged by its general form alone."""
 _SUFFIX_RULES = frozenset({None, r"\1", r"\2"})
@@ -66,6 +68,25 @@ def _piece(text: str, offset: int) -> _Piece:
     return _Piece(text, offset, _NOT_DIGITS.sub("", text) if plain else None, "+" in text)
 
 
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """How a region writes its numbers. The first that fits a number tells whether it needs its national prefix."""
+
+    leading: re.Pattern[str]
+    whole: re.Pattern[str]
+    asks_for_prefix: bool
+
+    @classmethod
+    def of(cls, known: phonenumbers.NumberFormat) -> "_Format":
+        rule = known.national_prefix_formatting_rule
+        asks = rule and not known.national_prefix_optional_when_formatting and not _FIRST_GROUP_ONLY.fullmatch(rule)
+        leading = known.leading_digits_pattern[-1] if known.leading_digits_pattern else ""
+        return cls(re.compile(leading, re.ASCII), re.compile(known.pattern or "(?!)", re.ASCII), bool(asks))
+
+    def fits(self, digits: str) -> bool:
+        return self.leading.match(digits) is not None and self.whole.fullmatch(digits) is not None
+
+
 class Region:
     """Which digits can be a valid number of one region: a necessary condition, never a sufficient one."""
 
@@ -77,12 +98,23 @@ class Region:
         # Three digits at least are left for a calling code and a number: libphonenumber's own minimum.
         self._abroad = re.compile(rf"(?:{metadata.international_prefix or '(?!)'})\d{{3}}", re.ASCII)
         self._national = _national(metadata) if metadata.national_prefix_transform_rule in _SUFFIX_RULES else None
+        self._lead = re.compile(f"0|{metadata.country_code}|{metadata.national_prefix_for_parsing or '(?!)'}", re.ASCII)
+        is_main = phonenumbers.region_code_for_country_code(metadata.country_code or 0) == code
+        self._formats = [_Format.of(known) for known in metadata.number_format] if is_main else []
 
     def may_take(self, piece: _Piece) -> bool:
         """Whether the piece has to be parsed to know."""
         if piece.digits is None or piece.has_plus or self._national is None:
             return True
-        return self._national.match(piece.digits) is not None or self._abroad.match(piece.digits) is not None
+        if self._abroad.match(piece.digits):
+            return True
+        return self._national.match(piece.digits) is not None and not self._lacks_prefix(piece.digits)
+
+    def _lacks_prefix(self, digits: str) -> bool:
+        """Whether they are a number whose national prefix has to be written, and is not."""
+        if self._lead.match(digits):
+            return False
+        return next((known.asks_for_prefix for known in self._formats if known.fits(digits)), False)
 
     @property
     def digits(self) -> str:

@@ -7,8 +7,7 @@ of hex digits, because digits would look like numbers.
 import hmac
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 
 import regex
@@ -17,8 +16,10 @@ from filters.decide import Hit
 from filters.errors import RedactionError
 from filters.findings import TextFinding
 from filters.keys import KeyPurpose, TenantKeys
-from filters.policy import HashText, MaskText, PseudonymText, RemoveText, ReplaceText, TextOperator
+from filters.policy import HashText, MaskText, PseudonymText, RemoveText, ReplaceText
+from filters.text.covers import Cover, Edit, grown, rewritten, spread
 from filters.text.normalize import view_of
+from filters.text.prompt_syntax import parse
 
 KeySource = Callable[[], bytes]
 
@@ -34,19 +35,10 @@ _GRAPHEME = regex.compile(r"\X")
 _STRENGTH: Mapping[type, int] = {RemoveText: 5, ReplaceText: 4, PseudonymText: 3, HashText: 2, MaskText: 1}
 
 
-@dataclass(frozen=True, slots=True)
-class _Cover:
-    """A span to cover in one piece, and the hit whose operator does it."""
-
-    start: int
-    end: int
-    finding: TextFinding
-    operator: TextOperator
-
-
 def redact_fields(fields: Mapping[str, str], hits: Sequence[Hit], keys: TenantKeys, tenant: str) -> dict[str, str]:
     """The fields with every hit covered; all other characters stay as they are.
 
+    Prompts stay valid for the generator: syntax and JSON around and inside of spans are kept (`filters.text.covers`).
     Overlapping hits are covered in one piece, by the operator that reveals least; among equals, that of the longest.
     Spans grow to whole grapheme clusters.
 
@@ -54,7 +46,7 @@ def redact_fields(fields: Mapping[str, str], hits: Sequence[Hit], keys: TenantKe
         RedactionError: a hit has no place in these fields, or an operator for images.
         ConfigurationError: a keyed operator is asked for and there is no key.
     """
-    by_field: dict[str, list[_Cover]] = {}
+    by_field: dict[str, list[Cover]] = {}
     for hit in hits:
         cover = _cover(fields, hit)
         by_field.setdefault(cover.finding.field, []).append(cover)
@@ -63,29 +55,29 @@ def redact_fields(fields: Mapping[str, str], hits: Sequence[Hit], keys: TenantKe
     def key() -> bytes:
         return keys.derive(tenant, KeyPurpose.PSEUDONYM)
 
-    return {name: _redacted(text, by_field.get(name, ()), key) for name, text in fields.items()}
+    return {name: rewritten(text, by_field.get(name, ()), partial(_edits, key)) for name, text in fields.items()}
 
 
-def _cover(fields: Mapping[str, str], hit: Hit) -> _Cover:
+def _cover(fields: Mapping[str, str], hit: Hit) -> Cover:
     finding, operator = hit.finding, hit.operator
     if not isinstance(finding, TextFinding) or finding.end > len(fields.get(finding.field, "")):
         raise RedactionError("a finding lies outside of the text", reason="no_such_span")
     if not isinstance(operator, ReplaceText | MaskText | RemoveText | HashText | PseudonymText):
         raise RedactionError("the operator is not one for text", reason="no_such_operator")
-    return _Cover(finding.start, finding.end, finding, operator)
+    return Cover(finding.start, finding.end, finding, operator)
 
 
-def _redacted(text: str, covers: Sequence[_Cover], key: KeySource) -> str:
-    if not covers:
-        return text
-    pieces, end = [], 0
-    for cover in _merged(_whole_graphemes(text, covers)):
-        pieces += [text[end : cover.start], _substitute(text, cover, key)]
-        end = cover.end
-    return "".join([*pieces, text[end:]])
+def _edits(key: KeySource, text: str, covers: Sequence[Cover]) -> list[Edit]:
+    syntax = parse(text)
+    whole = [grown(text, syntax, cover) for cover in _whole_graphemes(text, covers)]
+
+    def substitute(text: str, cover: Cover) -> str:
+        return _substitute(text, cover, key)
+
+    return [edit for cover in _merged(whole) for edit in spread(text, syntax, cover, substitute)]
 
 
-def _whole_graphemes(text: str, covers: Iterable[_Cover]) -> Iterator[_Cover]:
+def _whole_graphemes(text: str, covers: Iterable[Cover]) -> Iterator[Cover]:
     if text.isascii() and "\r" not in text:  # the only cluster of two ASCII characters is a line end
         yield from covers
         return
@@ -94,12 +86,12 @@ def _whole_graphemes(text: str, covers: Iterable[_Cover]) -> Iterator[_Cover]:
     for cover in covers:
         start = starts[bisect_right(starts, cover.start) - 1]
         end = starts[bisect_left(starts, cover.end)]
-        yield _Cover(start, end, cover.finding, cover.operator)
+        yield Cover(start, end, cover.finding, cover.operator)
 
 
-def _merged(covers: Iterable[_Cover]) -> Iterator[_Cover]:
+def _merged(covers: Iterable[Cover]) -> Iterator[Cover]:
     """Clusters of overlapping covers, each as one."""
-    current: list[_Cover] = []
+    current: list[Cover] = []
     end = 0
     for cover in sorted(covers, key=lambda c: (c.start, c.end)):
         if current and cover.start >= end:
@@ -111,13 +103,13 @@ def _merged(covers: Iterable[_Cover]) -> Iterator[_Cover]:
         yield _united(current)
 
 
-def _united(covers: Sequence[_Cover]) -> _Cover:
+def _united(covers: Sequence[Cover]) -> Cover:
     chosen = max(covers, key=_rank)
     start, end = min(cover.start for cover in covers), max(cover.end for cover in covers)
-    return _Cover(start, end, chosen.finding, chosen.operator)
+    return Cover(start, end, chosen.finding, chosen.operator)
 
 
-def _rank(cover: _Cover) -> tuple[int, int, float, int, str, str]:
+def _rank(cover: Cover) -> tuple[int, int, float, int, str, str]:
     operator, finding = cover.operator, cover.finding
     kept = operator.keep_last if isinstance(operator, MaskText) else 0
     length = cover.end - cover.start
@@ -125,7 +117,7 @@ def _rank(cover: _Cover) -> tuple[int, int, float, int, str, str]:
     return strength, length, finding.score, -cover.start, finding.entity_type, operator.model_dump_json()
 
 
-def _substitute(text: str, cover: _Cover, key: KeySource) -> str:
+def _substitute(text: str, cover: Cover, key: KeySource) -> str:
     private = text[cover.start : cover.end]
     entity = cover.finding.entity_type
     match cover.operator:
@@ -143,7 +135,7 @@ def _substitute(text: str, cover: _Cover, key: KeySource) -> str:
             return _gap(text, cover)
 
 
-def _gap(text: str, cover: _Cover) -> str:
+def _gap(text: str, cover: Cover) -> str:
     """Nothing; or a space, where what stood apart would run together and read as something else."""
     before, after = text[: cover.start][-1:], text[cover.end :][:1]
     return " " if before.strip() and after.strip() else ""

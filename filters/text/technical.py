@@ -89,11 +89,12 @@ _PATTERNS: Mapping[TokenKind, str] = {
         r"(?<!\w)(?:f/?\s?\d{1,2}(?:\.\d)?|\d{1,4}(?:\.\d)?(?:-\d{1,4})?\s?mm|iso\s?\d{2,6}|1/\d{1,5}\s?s(?:ec)?)(?!\w)"
     ),
     TokenKind.COLOUR: r"(?<![\w#&])#(?:[0-9a-f]{6}|[0-9a-f]{3}|(?=\d*[a-f])[0-9a-f]{8})(?!\w)",
-    TokenKind.HEX: (  # at least three letters and a digit, at the lengths of the usual digests
+    TokenKind.HEX: (  # a UUID; or at least three letters and a digit, at the lengths of the usual digests
+        r"(?<![\w-])[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?![\w-])|"
         r"(?<![\w-])(?=(?:\d*[a-f]){3})(?=[a-f]*\d)"
         r"(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32}|[0-9a-f]{12}|[0-9a-f]{10}|[0-9a-f]{8})(?![\w-])"
     ),
-    TokenKind.VERSION: r"(?<!\w)v(?:er(?:sion)?)?[. ]{0,2}\d(?:\.\d{1,2}){1,3}(?!\w|\.\d)",
+    TokenKind.VERSION: r"(?<![^\W_])v(?:er(?:sion)?)?[\"']?[.: ]{0,3}[\"']?\d(?:\.\d{1,2}){1,3}(?!\w|\.\d)",
     TokenKind.WEIGHT: r"(?<![\w:])[a-z]*::-?\d{0,2}(?:\.\d{1,3})?(?![\w:.]|-\d)",
     TokenKind.CAMERA: (
         rf"(?<!\w)(?:{_CAMERAS})\s(?:[a-z]{{1,8}}\s){{0,2}}[a-z]{{0,4}}-?[a-z]?\d{{1,4}}[a-z]{{0,3}}(?![\w-])"

@@ -11,12 +11,13 @@ from collections.abc import AsyncIterator, MutableSet
 
 import faust
 import faust.transport.consumer
+import faust.transport.drivers.aiokafka
 import pytest
 from aiokafka.consumer.fetcher import READ_COMMITTED as FETCHER_READS_COMMITTED
 from faust.types import TP, Message
 from faust.types.tuples import ConsumerMessage
 
-from streams.agents import FaustDelivery, attach, lags, partitions
+from streams.agents import FaustDelivery, attach, lags, last_commit, partitions
 from streams.embedded_broker import EmbeddedBroker
 from streams.intake import IntakeConsumer
 from tests.support.kafka_io import Outgoing, committed_offsets, produce, unique
@@ -134,6 +135,24 @@ async def test_a_delivery_that_is_committed_elsewhere_is_released_and_never_comm
     assert acked_offsets(app) == [], upgrade("a released message can be committed", remedy)
     assert app.consumer._filter_committable_offsets([PLACE]) == {}, upgrade("released messages are committed", remedy)
     assert app.consumer._committed_offset[PLACE] == 3, "the lag is told from another generation's record"
+
+
+@pytest.mark.parametrize("committed", [True, False])
+async def test_a_commit_counts_when_the_driver_says_that_it_was_made(
+    app: faust.App, monkeypatch: pytest.MonkeyPatch, *, committed: bool
+):
+    """Faust notes an offset as committed where a rebalance came first; how judgings ended is forgotten from ours."""
+    remedy = "find where a commit's success is told now, and fill `IntakeConsumer.last_commits` there"
+    attach(app, PLACE.topic, HoldingGate())
+
+    async def commit(_: object, offsets: object) -> bool:
+        return committed
+
+    monkeypatch.setattr(faust.transport.drivers.aiokafka.Consumer, "_commit", commit)
+    monkeypatch.setattr(app.consumer, "assignment", lambda: {PLACE})
+    monkeypatch.setattr(app.producer, "flush", lambda: asyncio.sleep(0))
+    assert await app.consumer._commit_offsets({PLACE: 5}) is committed, upgrade("`_commit_offsets`", remedy)
+    assert last_commit(app, *PLACE) == (5 if committed else None), upgrade("`Consumer._commit` is not called", remedy)
 
 
 # ── the intake ────────────────────────────────────────────────────────────────────────────────────────────────────

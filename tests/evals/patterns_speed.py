@@ -60,7 +60,7 @@ def table(prompts: int = _PROMPTS, texts: int = TEXTS) -> list[Row]:
             "PartiPrompts": parti_prompts()[:prompts],
             "caption by artist, flavours": list_prompts(prompts),
         } | kinds
-    rows = [_row(name, some) for name, some in kinds.items()]
+    rows = [row(name, some) for name, some in kinds.items()]
     every = pattern_texts(texts, seed=17)
     return [*rows, Row("mixture for identity", *_NO_RATES, identical=_identical(every), of=len(every))]
 
@@ -89,7 +89,8 @@ def _lines(name: str) -> list[str]:
     return [line for line in (EVAL / name).read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
-def _row(name: str, prompts: Sequence[str]) -> Row:
+def row(name: str, prompts: Sequence[str]) -> Row:
+    """Rates and identity over some prompts."""
     judge = detector()
     ways: list[Callable[[str], object]] = [
         peers.bare_engine(),
@@ -122,10 +123,10 @@ def main() -> None:
     shown = Table(title="prompts a second of processor time, one core, same run")
     for column in ("prompts", "AnalyzerEngine", "… with spaCy", "search", "×", "detector", "×", "identical"):
         shown.add_column(column, justify="left" if column == "prompts" else "right")
-    for row in table():
-        rates = [row.engine, row.engine_spacy, row.search, row.ratio, row.detector, row.detector / row.engine]
+    for each in table():
+        rates = [each.engine, each.engine_spacy, each.search, each.ratio, each.detector, each.detector / each.engine]
         numbers = [f"{rate:,.1f}" if rate < 100 else f"{rate:,.0f}" for rate in rates]
-        shown.add_row(row.material, *[number.replace("nan", "") for number in numbers], f"{row.identical}/{row.of}")
+        shown.add_row(each.material, *[number.replace("nan", "") for number in numbers], f"{each.identical}/{each.of}")
     Console(width=130).print(shown)
 
 

@@ -15,7 +15,7 @@ from filters.text import phone
 from filters.text.context import ContextWords
 from filters.text.gate import GATES, Gate
 from filters.text.patterns import PatternDetector
-from filters.text.presidio_recognizers import PHONE_REGIONS, predefined, scanner
+from filters.text.presidio_recognizers import predefined, scanner
 from filters.text.search import PatternSearch
 from tests.support.engines import analyzed
 from tests.support.pattern_texts import pattern_texts, private_pieces
@@ -118,12 +118,6 @@ def test_phrases_are_ours_alone():
 @cache
 def _recognizers():
     return tuple(predefined())
-
-
-def test_every_region_is_known():
-    assert [phone.Region(code).code for code in PHONE_REGIONS] == list(PHONE_REGIONS)
-    with pytest.raises(ValueError, match="no region"):
-        phone.Region("XX")
 
 
 def test_the_detector_judges_what_the_search_finds():

@@ -34,7 +34,7 @@ SETTINGS = {
     "PROMPTS__QUEUE_RECORDS": "32",
 }
 SLOW_SECONDS = 0.002
-SETTLE_SECONDS = 180.0
+SETTLE_SECONDS = 420.0
 TELL_SECONDS = 30.0
 EXPECTED_EXITS = {0, 70, -signal.SIGKILL, -signal.SIGSEGV, -signal.SIGTERM}
 """70 where a worker gave up and left it to the replay; SIGTERM where it had not yet begun when it was told to go."""

@@ -122,6 +122,29 @@ def test_unless_of_one_rule_does_not_bind_another():
     assert decide([text(attributes=[ContextAttribute.FICTIONAL])], rules, PROMPT).action is Action.REDACT
 
 
+STRICT = {"rules": [{"entities": ["EMAIL_ADDRESS"], "action": "redact"}]}
+
+
+@pytest.mark.parametrize(("least", "action"), [("flag", "redact"), ("hold", "hold"), ("reject", "reject")])
+def test_a_policy_can_be_strict_about_languages_that_names_are_not_found_in(least, action):
+    """The least action, beside what the rules ask for; the verdict names the field."""
+    strict = FilterPolicy.model_validate(
+        {
+            "apiVersion": "veilstream/v1",
+            "kind": "FilterPolicy",
+            "metadata": {"tenant": "acme", "version": 1},
+            "spec": {"prompts": STRICT | {"on_unsupported_language": least}},
+        }
+    )
+    decision = decide([text()], strict, PROMPT, unsupported_language=True)
+    assert decision.action == action
+    assert "prompts.on_unsupported_language" in decision.rules
+    assert decision.remaining().action is Action.REDACT, "the language is no finding that redaction could remove"
+    assert decide([], strict, PROMPT, unsupported_language=True).action == least
+    assert decide([], strict, PROMPT).action is Action.ALLOW
+    assert Action(least) in strict.actions, "so that a policy that holds asks for a key"
+
+
 def test_source_limits_a_rule_to_findings_made_that_way():
     rules = policy(rule("reject", CARD, source="text_in_image"), kind="images")
     assert decide([image(CARD)], rules, IMAGE).action is Action.ALLOW

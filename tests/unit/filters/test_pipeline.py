@@ -212,6 +212,44 @@ def test_capabilities_list_what_the_media_find():
     assert capabilities([medium], has_key=False).entities == {ContentKind.PROMPT: frozenset({EntityType.EMAIL_ADDRESS})}
 
 
+NAMES = {"prompts": {"rules": [{"entities": ["PERSON"], "action": "flag", "unless": ["style_reference"]}]}}
+LANGUAGES = [
+    ("a photo of my neighbour in the garden", "en", "patterns+names"),
+    ("ein Foto meiner Nachbarin im Garten", "de", "patterns+names"),
+    ("castle, mist, 8k", "und", "patterns+names"),
+    ("портрет женщины в саду", "other", "patterns"),
+]
+
+
+@pytest.mark.parametrize(("prompt", "language", "coverage"), LANGUAGES)
+def test_a_verdict_says_the_language_and_what_was_looked_for(prompt, language, coverage):
+    names, _ = pipeline_with(WordDetector([], EntityType.PERSON), StaticPolicies(policy(**NAMES)))
+    (outcome,) = names.process_batch([record(prompt)])
+    assert (outcome.verdict.language, outcome.verdict.coverage) == (language, coverage)
+    patterns, _ = pipeline_with(WordDetector([]))
+    (outcome,) = patterns.process_batch([record(prompt)])
+    assert (outcome.verdict.language, outcome.verdict.coverage) == (language, "patterns")
+
+
+def test_where_nothing_was_looked_for_no_coverage_is_claimed():
+    pipeline, _ = pipeline_with(FaultyDetector([], lambda _: 1 / 0))
+    (outcome,) = pipeline.process_batch([record("a photo of my neighbour in the garden")])
+    assert (outcome.verdict.language, outcome.verdict.coverage) == ("en", None)
+    off, _ = pipeline_with(WordDetector([]), StaticPolicies(policy(mode="off")))
+    (outcome,) = off.process_batch([record("x")])
+    assert (outcome.verdict.language, outcome.verdict.coverage) == (None, None)
+
+
+def test_what_is_excepted_is_released_and_stays_so_when_it_is_looked_at_again():
+    """A private person beside an artist: the person goes, the artist stays, and verification agrees."""
+    rules = [{"entities": ["PERSON"], "action": "redact", "unless": ["style_reference"]}]
+    detector = WordDetector(["Jane Thornberry", "Greg Rutkowski", "Tobiasz Wyrwicki"], EntityType.PERSON)
+    pipeline, _ = pipeline_with(detector, StaticPolicies(policy(prompts={"rules": rules})))
+    prompt = "my boss Jane Thornberry, art by Tobiasz Wyrwicki and Greg Rutkowski"
+    (outcome,) = pipeline.process_batch([record(prompt)])
+    assert outcome.content.fields["prompt"] == "my boss <PERSON>, art by Tobiasz Wyrwicki and Greg Rutkowski"
+
+
 class Uncovering(PromptMedium):
     def redact(self, decoded, hits, tenant):
         text = decoded.fields["prompt"]

@@ -266,8 +266,8 @@ REACH = [
         ["entities: [US_SSN], action: reject, min_score: 0.6", "entities: [US_SSN], action: flag"], [], id="s"
     ),
     pytest.param(["entities: [US_SSN], action: reject, min_score: 0.3", "entities: [US_SSN], action: flag"], [10]),
-    pytest.param(["entities: [URL], action: hold, unless: [fictional]", "entities: [URL], action: flag"], []),
-    pytest.param(["entities: [URL], action: hold", "entities: [URL], action: flag, unless: [fictional]"], [10]),
+    pytest.param(["entities: [PERSON], action: hold, unless: [fictional]", "entities: [PERSON], action: flag"], []),
+    pytest.param(["entities: [PERSON], action: hold", "entities: [PERSON], action: flag, unless: [fictional]"], [10]),
     pytest.param(["entities: [URL], action: flag", "entities: [US_SSN], action: flag"], [], id="others"),
 ]
 
@@ -275,6 +275,13 @@ REACH = [
 @pytest.mark.parametrize(("lines", "warned"), REACH)
 def test_a_rule_that_another_always_beats_is_a_warning_at_the_entity(lines, warned):
     assert [(line, code) for line, _, code in seen(rules(*lines))] == [(line, "VS103") for line in warned]
+
+
+def test_unless_for_what_carries_no_attribute_is_a_warning_at_the_entity():
+    issues = seen(rules("entities: [PERSON, US_SSN], action: redact, unless: [style_reference]"))
+    assert issues == [(9, 29, "VS107")]
+    assert seen(rules("entities: [PERSON], action: redact, unless: [style_reference]")) == []
+    assert seen(rules("entities: [PERSON, US_SSN], action: redact")) == []
 
 
 def test_image_rules_for_one_source_are_beaten_by_rules_for_any_source_only():

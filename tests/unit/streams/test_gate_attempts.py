@@ -11,8 +11,9 @@ from streams.attempts import GIVE_UP_AT, Ending
 from streams.gate import Gate, GateLimits, SharedParts
 from streams.isolation import Isolation
 from streams.outlet import AtLeastOnceOutlet
+from streams.rejudging import GIVE_UP_ANSWERED_AT
 from tests.fakes import FakeDelivery, MemoryAttempts, MemoryDeliverer
-from tests.unit.streams.test_gate import LIMITS, Judging, Observer, Rig, raw
+from tests.unit.streams.test_gate import LIMITS, Judging, Observer, Rig, judgement, raw
 
 POISON = ("prompts", 0, 5)
 
@@ -213,3 +214,68 @@ async def test_without_an_earlier_answer_a_failure_is_not_tried_again():
         await rig.settled(1)
     assert judge.calls == [[5]]
     assert topics_of(rig, 5) == {"rejected"}
+
+
+async def test_a_record_that_had_an_answer_is_not_given_up_at_the_third_attempt():
+    """It was judged to its end once: what ended the processes since was something else, and its release may be out."""
+    attempts = attempts_that_ended(FIVE, Ending())
+    attempts.counts[FIVE] = GIVE_UP_AT
+    async with Rig(attempts=attempts) as rig:
+        await rig.submit(raw(5))
+        await rig.settled(1)
+    assert topics_of(rig, 5) == {"released"}
+
+
+async def test_a_record_that_kills_again_and_again_is_given_up_in_the_end_though_it_had_an_answer():
+    attempts = attempts_that_ended(FIVE, Ending())
+    attempts.counts[FIVE] = GIVE_UP_ANSWERED_AT - 1
+    async with Rig(attempts=attempts) as rig:
+        await rig.submit(raw(5))
+        await rig.settled(1)
+    assert topics_of(rig, 5) == {"rejected"}
+
+
+async def test_what_another_process_has_begun_is_tried_again_and_its_answer_is_not_contradicted():
+    """It may be slow and not dead: its answer may come while the record fails here."""
+    attempts = Spy({FIVE: 1})
+    asked = []
+
+    def judge(raws):
+        asked.append(raws)
+        attempts.endings[FIVE] = Ending()
+        raise DetectorTimeout("of the test")
+
+    async with Rig(judge, attempts=attempts) as rig:
+        await rig.submit(raw(5))
+        async with asyncio.timeout(5):
+            while not rig.fatal:
+                await asyncio.sleep(0.01)
+    assert [error.reason for error in rig.fatal] == ["not_judged_again"]
+    assert len(asked) == 2
+    assert rig.deliverer.records == []
+
+
+async def test_what_another_process_has_begun_and_nobody_answers_fails_after_a_second_look():
+    asked = []
+
+    def judge(raws):
+        asked.append(raws)
+        raise DetectorTimeout("of the test")
+
+    async with Rig(judge, attempts=Spy({FIVE: 1})) as rig:
+        await rig.submit(raw(5))
+        await rig.settled(1)
+    assert len(asked) == 2
+    assert topics_of(rig, 5) == {"rejected"}
+
+
+async def test_content_of_an_earlier_generation_is_left_to_the_new_owner():
+    """Who may be judging it at this moment, and may come to another end."""
+    acks = []
+    deliverer = MemoryDeliverer()
+    outlet = AtLeastOnceOutlet(deliverer)
+    old, new = FakeDelivery(raw(1), acks), FakeDelivery(raw(2), acks)
+    old.current = False
+    await outlet.send([(each, judgement(each.raw)) for each in (old, new)], asyncio.sleep(0), 1.0)
+    assert [record.value for record in deliverer.records if record.topic == "released"] == [b"0:2"]
+    assert len([record for record in deliverer.records if record.topic == "verdicts"]) == 2

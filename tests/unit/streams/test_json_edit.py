@@ -229,6 +229,24 @@ def test_a_document_tells_strings_from_null_numbers_and_the_rest():
         document.identifier("b")
 
 
+def test_objects_and_arrays_are_read_and_rewritten_as_they_stand():
+    document = JsonDocument(b'{"a": {"t": "x", "n": 1.0}, "b": "y"}', {"a": ("a",), "b": ("b",)})
+    assert document.source("a") == '{"t": "x", "n": 1.0}'
+    assert document.source("b") == "y"
+    edits = [document.replace_source("a", '{"t": "z", "n": 1.0}'), document.replace_source("b", '"')]
+    assert document.edited(edits) == b'{"a": {"t": "z", "n": 1.0}, "b": "\\""}'
+
+
+@pytest.mark.parametrize("broken", ["{", '{"t": <PERSON>}', "[Zebulon]", '["\ud800"]'])
+def test_what_would_be_no_json_is_not_written(broken):
+    """And the error does not tell what it was."""
+    document = JsonDocument(b'{"a": {"t": "x"}}', {"a": ("a",)})
+    with pytest.raises(RedactionError) as caught:
+        document.replace_source("a", broken)
+    assert caught.value.reason == "invalid_json"
+    assert "Zebulon" not in str(caught.value)
+
+
 def test_several_edits_are_made_at_a_time():
     document = JsonDocument(b'{"a" : "1","b":"2", "c":3}', {name: (name,) for name in "abc"})
     edits = [document.replace("b", "two"), document.replace("a", "one"), document.insert_after("a", "n", b"null")]

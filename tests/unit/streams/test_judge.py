@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from filters.errors import DetectorTimeout, PoisonRecord
+from filters.findings import ContextAttribute, EntityType, TextFinding
 from filters.keys import TenantKeys
 from filters.pipeline import FilterPipeline
 from filters.policy import Keeping
@@ -14,6 +15,7 @@ from filters.records import ContentKind
 from filters.text.medium import PromptMedium, TextLimits
 from filters.verdict import Action
 from streams.dead_letter import REPLAY_OF, LetterKeeping, open_dead_letter
+from streams.documents import finding_document
 from streams.judge import Judge, OutputLimits
 from streams.mapping import MessageMapping
 from streams.message import MessageReader, RawMessage
@@ -164,6 +166,14 @@ def test_a_verdict_fits_its_topic_however_much_was_found():
     assert len(document["findings"]) == 1_000
     assert len(judgement.audit.value) < 500_000
     assert judgement.verdict.action.value == "redact", "substitutes longer than the limit are no reason to reject"
+
+
+def test_an_audit_record_names_language_coverage_and_attributes_in_codes():
+    document = json.loads(judged(judge_with(policy()), raw(f"a photo of {CANARY} in the garden")).audit.value)
+    assert (document["language"], document["coverage"]) == ("en", "patterns")
+    assert "attributes" not in document["findings"][0]
+    finding = TextFinding("prompt", 0, 4, EntityType.PERSON, 0.5, "words", frozenset(ContextAttribute))
+    assert finding_document(finding)["attributes"] == ["fictional", "public_figure", "style_reference"]
 
 
 @pytest.mark.parametrize("prompt", ["a house", None], ids=["released", "rejected"])

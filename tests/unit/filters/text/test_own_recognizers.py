@@ -140,6 +140,7 @@ def test_one_number_has_one_meaning():
     assert [f.entity_type for f in findings("jane@example.com") if f.score >= 0.4] == [E.EMAIL_ADDRESS]
     assert E.PHONE_NUMBER not in {f.entity_type for f in findings("pay with 4929697010226317")}
     assert E.PHONE_NUMBER not in {f.entity_type for f in findings("081-80-5372")}
+    assert E.PHONE_NUMBER not in {f.entity_type for f in findings("my driver's license number is 341308170")}
     assert {f.entity_type for f in findings("x 86.231.85.193")} == {E.IP_ADDRESS}
 
 

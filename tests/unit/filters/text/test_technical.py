@@ -30,6 +30,7 @@ from tests.support.prompts import findings
         (TokenKind.HASH, "Model hash: 6ce0161689"),
         (TokenKind.COLOUR, "#ff8800"),
         (TokenKind.HEX, "7c6bad76eb54"),
+        (TokenKind.HEX, "1b3b1f0e-4d5a-4a0b-9c1d-123456789012"),
         (TokenKind.MODEL, "v1-5-pruned-emaonly.safetensors"),
         (TokenKind.MODEL, "realisticVisionV51_v51VAE.ckpt"),
         (TokenKind.TAG, "<lora:janedoe_v2:0.8>"),
