@@ -132,7 +132,7 @@ def postal(chance: random.Random, street: str, unit_: str, city: str, state: str
     line = [street, unit_, city, f"{state} {zip_}".strip(), country]
     kind = chance.random()
     if kind < 0.2:
-        parts, glue = [street, unit_, city, f"{country} {zip_}".strip()], "\n "
+        parts, glue = [street, unit_, city, f"{country} {zip_}".strip()], "\n"
     elif kind < 0.3:
         parts, glue = (
             [f"{street} {unit_}".strip(), f"{city}{', ' if state else ' '}{state} {zip_}".strip(), country],
@@ -142,7 +142,7 @@ def postal(chance: random.Random, street: str, unit_: str, city: str, state: str
         parts, glue = [street, unit_, f"{zip_} {city}".strip(), country], "\n"
     elif kind < 0.5:
         parts, glue = (
-            [street, city, f", {state or chance.choice(('', 'nan', 'CA'))}", f"{country} {zip_}".strip()],
+            [street, city, state, f"{country} {zip_}".strip()],
             "\n",
         )
     elif kind < 0.7:

@@ -178,3 +178,33 @@ def test_an_entry_belongs_to_one_split_whatever_its_case():
     for entry in ("Jane", "Wroński", "x"):
         assert in_split(entry, "train") != in_split(entry, "test")
         assert in_split(entry.upper(), "test") == in_split(entry.lower(), "test")
+
+
+SHARED_WORDS = 5
+"""So many words in a row are what sentences of independent origin hardly ever share."""
+
+
+def word_rows(text):
+    """Every row of `SHARED_WORDS` words that no slot interrupts, and the whole, slots included."""
+    marked = re.sub(r"\{+[^{}]*\}+", " § ", text.replace("’", "'"))
+    words = [word for word in (re.sub(r"[^\w'§]", "", word) for word in marked.casefold().split()) if word]
+    rows = {tuple(words[at : at + SHARED_WORDS]) for at in range(len(words) - SHARED_WORDS + 1)}
+    whole = [tuple(words)] if set(words) - {"§"} and "§" in words else []
+    return {row for row in rows if "§" not in row} | set(whole)
+
+
+def sentences_measured_on(folder):
+    """The templates, tweets and captions of the evaluation material."""
+    yield from (row["masked"] for row in json.loads((folder / "text/presidio_generated_large.json").read_text()))
+    for path in sorted(folder.glob("text/*.conll")):
+        for tweet in path.read_text(encoding="utf-8").split("\n\n"):
+            yield " ".join(line.partition("\t")[0] for line in tweet.splitlines()).replace(" ' ", "'")
+    yield from (line.partition("\t")[0] for line in (folder / "prompts/partiprompts.tsv").read_text().splitlines())
+
+
+def test_no_rule_repeats_what_the_detector_is_measured_on(shared_material):
+    """Trained on the sentences of a test, it would be measured on its memory."""
+    measured = {row for text in sentences_measured_on(shared_material / "eval") for row in word_rows(text)}
+    assert len(measured) > 10_000
+    repeated = {line for lines in read_rules(DATA).values() for line in lines if word_rows(line) & measured}
+    assert repeated == set()
