@@ -56,7 +56,7 @@ class AtLeastOnceOutlet:
 
     async def send(self, batch: Sequence[Judged], previous: Awaitable[object], seconds: float) -> None:
         """As the protocol says."""
-        await self._deliverer.deliver([judgement.audit for _, judgement in batch], seconds)
+        await self._deliverer.deliver([judgement.audit for delivery, judgement in batch if delivery.current], seconds)
         await previous
         outputs = [output for delivery, judgement in batch if delivery.current for output in judgement.outputs]
         await self._deliverer.deliver(outputs, seconds)

@@ -72,7 +72,8 @@ _MEDIUM: Final = re.compile(
 _PHOTO_OF_SOMEBODY: Final = re.compile(
     r"(?<!\w)(?:photos?|pictures?|images?|snapshot|selfie|video|footage) (?:of|with)(?!\w)"
 )
-_TAGS_FOLLOW: Final = re.compile(r"\A ?,(?: ?[\w'-]+){1,4} ?(?:,|\Z)")
+_TAG_BEHIND: Final = re.compile(r"\A ?, ?(?P<tag>[^,]{1,60})(?:,|\Z)")
+_MOST_TAG_WORDS: Final = 7
 _DOING: Final = re.compile(
     r"(?:\w+(?:ed|ing)|written|taken|sent|told|said|held|seen|sung|made|built|sold|bought|given|known|kept|led|met|"
     r"on|in|at|off|from|with|to|and|sat|stood|stand|stands|sit|sits|goes|go|come|comes|stop|stops|right|near|close|"
@@ -172,8 +173,15 @@ def _subject_frame(segment: str, prior: str, after: str) -> Frame:
     """What a "by" says after a subject: "portrait of a woman by …", "two cats by …"."""
     if _PHOTO_OF_SOMEBODY.search(segment):
         return Frame.LISTED
-    is_art = any(map(_MEDIUM.match, segment.split())) or _TAGS_FOLLOW.match(after) or ART_CONTEXT.search(prior)
+    is_art = any(map(_MEDIUM.match, segment.split())) or _is_tag_behind(after) or ART_CONTEXT.search(prior)
     return Frame.STYLE if is_art else Frame.LISTED
+
+
+def _is_tag_behind(after: str) -> bool:
+    """Whether a short tag follows that speaks of nobody."""
+    tag = _TAG_BEHIND.match(after)
+    words = tag["tag"].split() if tag else []
+    return 0 < len(words) <= _MOST_TAG_WORDS and not any(map(_SOMEBODY.match, words))
 
 
 def separator_before(before: str) -> tuple[str, bool] | None:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -64,8 +65,8 @@ class Report:
     `doubtful` are released and withheld. `unaudited` are released without a verdict record. `strange` outputs belong
     to no input. `hasty` ones have content that was sent before their verdict. `leaking` releases hold something
     private. `unlike` have releases of different bytes. `altered` were allowed, and released with another value, key or
-    headers. `late` were rejected because the deadline passed: as the policy says of errors, yet a fault row must not
-    count on it. `misjudged` got an action or a request id that is not theirs, for no such reason.
+    headers. `late` have a verdict that rejects because the deadline passed: as the policy says of errors, yet a fault
+    row must not count on it. `misjudged` got an action or a request id that is not theirs, for no such reason.
     """
 
     lost: tuple[str, ...]
@@ -177,8 +178,8 @@ class Oracle:
             leaking=_where(by_source, lambda given: any(self._leaks(given, each) for each in released[given.source])),
             unlike=_where(by_source, lambda given: len({each.value for each in released[given.source]}) > 1),
             altered=_where(by_source, lambda given: any(_is_altered(given, each) for each in released[given.source])),
-            late=_where(by_source, lambda given: self._is_misjudged(given) and self._is_late(given)),
-            misjudged=_where(by_source, lambda given: self._is_misjudged(given) and not self._is_late(given)),
+            late=_where(by_source, self._is_late),
+            misjudged=_where(by_source, self._is_misjudged),
             inputs=len(inputs),
             released=sum(bool(records) for records in released.values()),
             rejected=self._sources_on(self._topics.rejected),
@@ -244,13 +245,9 @@ class Oracle:
         return any(_failure_code(record) == PoisonRecord.code for record in self._verdicts.get(source, ()))
 
     def _is_late(self, given: Input) -> bool:
-        """Whether all its verdicts reject it, and say that its judging took too long."""
-        verdicts = self._verdicts.get(given.source, ())
-        return bool(verdicts) and all(
-            _failure_code(record) == DetectorTimeout.code
-            and json.loads(record.value or b"null")["action"] == Action.REJECT
-            for record in verdicts
-        )
+        if Action.REJECT in given.case.actions:
+            return False
+        return any(_says_late(json.loads(record.value or b"null")) for record in self._verdicts.get(given.source, ()))
 
     def _is_misjudged(self, given: Input) -> bool:
         for record in self._verdicts.get(given.source, ()):
@@ -258,7 +255,8 @@ class Oracle:
             same = document["verdict_id"].encode() == record.header(VERDICT)
             known = document["request_id"] == given.case.request_id and document["tenant"] == given.case.tenant
             given_up = _failure_code(record) == PoisonRecord.code
-            if not same or not known or not (given_up or Action(document["action"]) in given.case.actions):
+            right = given_up or _says_late(document) or Action(document["action"]) in given.case.actions
+            if not same or not known or not right:
                 return True
         return False
 
@@ -303,6 +301,12 @@ def _where(by_source: Mapping[str, Input], holds: Callable[[Input], object]) -> 
 
 def _source(record: Incoming) -> str:
     return (record.header(SOURCE) or b"").decode()
+
+
+def _says_late(verdict: dict[str, Any]) -> bool:
+    """Whether a verdict rejects because judging took too long."""
+    error = verdict["error"]
+    return bool(error) and error["code"] == DetectorTimeout.code and verdict["action"] == Action.REJECT
 
 
 def _failure_code(verdict: Incoming) -> str | None:
