@@ -69,13 +69,9 @@ def removed(judge: FilterPipeline, some: Sequence[Evasion]) -> list[bool]:
 
 
 def is_removed(evasion: Evasion, outcome: Outcome) -> bool:
-    """Whether nothing of the value is left in what an outcome releases.
-
-    Raises:
-        VeilstreamError: the prompt could not be judged, which is no merit.
-    """
+    """Whether nothing of the value is left in what an outcome releases. That a prompt is withheld is no merit."""
     if outcome.error is not None:
-        raise outcome.error
+        return False
     if not isinstance(outcome.content, PromptContent):
         raise TypeError(type(outcome.content))
     released = _SUBSTITUTE.sub("", outcome.content.fields["prompt"])
