@@ -70,7 +70,7 @@ def _operator_warnings(rule: Rule, at: Path, tree: YamlTree) -> Iterator[PolicyI
     match rule.operator:
         case CosmeticOperator() as cosmetic:
             message = f"`{cosmetic.type}` can be reversed: published attacks recover faces and text behind it"
-            yield PolicyIssue.at(tree.source, place, IssueCode.COSMETIC, message, "use `fill` or `mosaic_look`")
+            yield PolicyIssue.at(tree.source, place, IssueCode.COSMETIC, message, "use `fill` or a look")
         case EncryptText() if SECRETS.intersection(rule.entities):
             names = ", ".join(sorted(SECRETS.intersection(rule.entities)))
             message = f"`encrypt` can be reversed with the key, and hands {names} on in every released prompt"

@@ -157,12 +157,25 @@ class FillRegion(_RegionOperator):
 
     type: Literal["fill"] = "fill"
     color: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")] = "#000000"
+    label: bool = Field(default=False, description="Write the entity type into the area, where it has room for it.")
 
 
 class MosaicLook(_RegionOperator):
     """Looks like a mosaic, computed from the surroundings only: independent of the private pixels."""
 
     type: Literal["mosaic_look"] = "mosaic_look"
+
+
+class BlurLook(_RegionOperator):
+    """Looks like a blur, computed from the surroundings only: independent of the private pixels."""
+
+    type: Literal["blur_look"] = "blur_look"
+
+
+class Silhouette(_RegionOperator):
+    """An abstract head and shoulders of the area's size, in tones of the surroundings: nobody's, whoever was there."""
+
+    type: Literal["silhouette"] = "silhouette"
 
 
 class CosmeticOperator(_RegionOperator):
@@ -191,6 +204,6 @@ class CosmeticBlur(CosmeticOperator):
 
 
 ImageOperator = Annotated[
-    FillRegion | MosaicLook | CosmeticMosaic | CosmeticBlur,
+    FillRegion | MosaicLook | BlurLook | Silhouette | CosmeticMosaic | CosmeticBlur,
     Field(discriminator="type"),
 ]

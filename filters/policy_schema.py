@@ -32,7 +32,7 @@ _TYPE_HINTS: Final[Mapping[str, str]] = {
 }
 _HINTS: Final[Mapping[Path, str]] = {
     ("on_error",): "write reject or hold; there is no way to release what could not be judged",
-    ("cosmetic",): "use `fill` or `mosaic_look`, or write `cosmetic: true` to accept that it can be reversed",
+    ("cosmetic",): "use `fill` or a look, or write `cosmetic: true` to accept that it can be reversed",
 }
 _RANGE_ERRORS: Final[Mapping[str, str]] = {
     "greater_than_equal": "must be {ge} or more",

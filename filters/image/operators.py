@@ -1,7 +1,9 @@
 """The image operators. Each paints one area of a frame, in place.
 
-`fill` and `mosaic_look` never read a pixel inside any area; `mosaic` and `blur` do, and are cosmetic.
+`fill` and the looks never read a pixel inside any area; `mosaic` and `blur` do, and are cosmetic.
 """
+
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -18,6 +20,12 @@ _SMOOTHING = 24
 _TEXTURE = 0.5
 _LEAST_TEXTURE, _MOST_TEXTURE = 3.0, 14.0
 _SMALL_SIGMA = 6.0
+_CONTRAST = 60.0
+"""Grey levels between a silhouette and what surrounds it."""
+_SUBPIXEL_BITS = 4
+_SUBPIXELS = 1 << _SUBPIXEL_BITS
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_SMALLEST_LETTERS, _LARGEST_LETTERS = 0.3, 3.0
 
 
 def fill(pixels: Pixels, area: Area, colour: str) -> None:
@@ -32,6 +40,90 @@ def mosaic_look(pixels: Pixels, original: Pixels, area: Area, covered: Mask) -> 
     Colours come from cells around the area, weighted by their visible pixels, and spread inward; a fixed pattern as
     strong as the surroundings are varied makes the squares stand out.
     """
+    near = _surroundings(original, area, covered)
+    cell, top, left = near.cell, near.top, near.left
+    pattern = _pattern(near.weights.shape, left // cell, top // cell, _texture(near.means, near.weights))
+    colours = _levels(near.colours + pattern[..., None])
+    rows = (np.arange(area.box.y0, area.box.y1) - top) // cell
+    columns = (np.arange(area.box.x0, area.box.x1) - left) // cell
+    np.copyto(_inside(pixels, area), colours[rows][:, columns], where=area.mask[..., None])
+
+
+def blur_look(pixels: Pixels, original: Pixels, area: Area, covered: Mask) -> None:
+    """Colours that run in smoothly from around the area, as if it were out of focus; see `mosaic_look`."""
+    np.copyto(_inside(pixels, area), _smooth(original, area, covered), where=area.mask[..., None])
+
+
+def silhouette(pixels: Pixels, original: Pixels, area: Area, covered: Mask) -> None:
+    """An abstract head with shoulders, upright, as large as the area, on the smooth colours of the surroundings.
+
+    Its tones are the surroundings' mean, lighter or darker: place and size of the area are all that it tells. It has
+    no features: with eyes and a mouth, face detectors took it for a face.
+    """
+    canvas = np.ascontiguousarray(_smooth(original, area, covered))
+    mean = canvas.reshape(-1, 3).mean(axis=0)
+    step = _CONTRAST if mean.mean() < _GREY else -_CONTRAST
+    body, head = (tuple(float(level) for level in np.clip(mean + step * share, 0, 255).round()) for share in (0.7, 1.0))
+    height, width = canvas.shape[:2]
+    centre = (width / 2, height * 0.44)
+    radii = (min(width * 0.3, height * 0.28), min(height * 0.34, width * 0.4))
+    _ellipse(canvas, (width / 2, height * 1.02), (min(width * 0.52, radii[0] * 2.1), height * 0.27), body)
+    _ellipse(canvas, (centre[0], centre[1] + radii[1] * 0.9), (radii[0] * 0.45, radii[1] * 0.5), body)
+    _ellipse(canvas, centre, radii, head)
+    np.copyto(_inside(pixels, area), canvas, where=area.mask[..., None])
+
+
+def label(pixels: Pixels, area: Area, text: str) -> None:
+    """A word in the middle of a filled area, in black or white; nothing where it would be too small to read."""
+    inside = _inside(pixels, area)
+    canvas = np.ascontiguousarray(inside)
+    (wide, high), base = cv2.getTextSize(text, _FONT, 1.0, 1)
+    scale = min(0.8 * inside.shape[1] / wide, 0.5 * inside.shape[0] / (high + base), _LARGEST_LETTERS)
+    if scale < _SMALLEST_LETTERS:
+        return
+    thickness = max(1, round(scale))
+    shade = (0.0, 0.0, 0.0) if canvas.mean() > _GREY else (255.0, 255.0, 255.0)
+    at = (round((inside.shape[1] - wide * scale) / 2), round((inside.shape[0] + high * scale) / 2))
+    cv2.putText(canvas, text, at, _FONT, scale, shade, thickness, cv2.LINE_AA)
+    np.copyto(inside, canvas, where=area.mask[..., None])
+
+
+def _smooth(original: Pixels, area: Area, covered: Mask) -> Pixels:
+    """`(height, width, 3)` of the area's box: the surroundings' colours without edges between cells."""
+    near = _surroundings(original, area, covered)
+    rows, columns = near.colours.shape[:2]
+    size = (columns * near.cell, rows * near.cell)
+    large: _Cells = cv2.resize(near.colours, size, interpolation=cv2.INTER_LINEAR).astype(np.float64, copy=False)
+    top, left = area.box.y0 - near.top, area.box.x0 - near.left
+    return _levels(large[top : top + area.box.height, left : left + area.box.width])
+
+
+def _levels(colours: _Cells) -> Pixels:
+    levels: Pixels = colours.round().clip(0, 255).astype(np.uint8)
+    return levels
+
+
+def _ellipse(canvas: Pixels, centre: tuple[float, float], radii: tuple[float, float], shade: tuple[float, ...]) -> None:
+    """Filled and smooth; coordinates in sixteenths of a pixel."""
+    x, y = (round(part * _SUBPIXELS) for part in centre)
+    axes = tuple(max(1, round(part * _SUBPIXELS)) for part in radii)
+    cv2.ellipse(canvas, (x, y), axes, 0, 0, 360, shade, cv2.FILLED, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Surroundings:
+    """Cells of a window around an area, whose first pixel is `(left, top)`: means of what is visible, and its shares;
+    `colours` has one for every cell."""
+
+    cell: int
+    top: int
+    left: int
+    means: _Cells = field(repr=False)
+    weights: _Cells = field(repr=False)
+    colours: _Cells = field(repr=False)
+
+
+def _surroundings(original: Pixels, area: Area, covered: Mask) -> _Surroundings:
     cell = max(_MIN_CELL, area.quantum // 2)
     height, width = covered.shape
     reach = 4 * cell
@@ -39,12 +131,7 @@ def mosaic_look(pixels: Pixels, original: Pixels, area: Area, covered: Mask) -> 
     bottom, right = min(height, area.box.y1 + reach), min(width, area.box.x1 + reach)
     window = (slice(top, bottom), slice(left, right))
     means, weights = _cell_means(original[window], covered[window], cell)
-    colours = _spread(means, weights)
-    colours += _pattern(weights.shape, left // cell, top // cell, _texture(means, weights))[..., None]
-    colours = colours.round().clip(0, 255).astype(np.uint8)
-    rows = (np.arange(area.box.y0, area.box.y1) - top) // cell
-    columns = (np.arange(area.box.x0, area.box.x1) - left) // cell
-    np.copyto(_inside(pixels, area), colours[rows][:, columns], where=area.mask[..., None])
+    return _Surroundings(cell, top, left, means, weights, _spread(means, weights))
 
 
 def cosmetic_mosaic(pixels: Pixels, area: Area, blocks: int, where: Mask) -> None:

@@ -1,26 +1,46 @@
 """Hits to changed frames: every area of a frame is covered, everything unseen is cleaned."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from filters.decide import Hit
 from filters.errors import RedactionError
 from filters.findings import BoundingBox, EntityType, ImageFinding
 from filters.image.container import DecodedImage, Frame
 from filters.image.hidden import cleaned
-from filters.image.operators import cosmetic_blur, cosmetic_mosaic, fill, mosaic_look
+from filters.image.operators import (
+    blur_look,
+    cosmetic_blur,
+    cosmetic_mosaic,
+    fill,
+    label,
+    mosaic_look,
+    silhouette,
+)
 from filters.image.regions import Area, Mask, covered_area, union
 from filters.policy_operators import (
+    BlurLook,
     CosmeticBlur,
     CosmeticMosaic,
     CosmeticOperator,
     FillRegion,
     ImageOperator,
     MosaicLook,
+    Silhouette,
 )
 from filters.protocols import Pixels
 
-_Cover = tuple[Area, ImageOperator, BoundingBox]
+_LOOKS = {MosaicLook: mosaic_look, BlurLook: blur_look, Silhouette: silhouette}
+
+
+@dataclass(frozen=True, slots=True)
+class _Cover:
+    """An area to be covered because of a finding with this box."""
+
+    area: Area
+    operator: ImageOperator
+    box: BoundingBox
+    entity_type: EntityType
 
 
 def redacted(image: DecodedImage, hits: Sequence[Hit]) -> DecodedImage:
@@ -45,7 +65,7 @@ def redacted(image: DecodedImage, hits: Sequence[Hit]) -> DecodedImage:
 
 
 def _cover(image: DecodedImage, finding: ImageFinding, operator: object) -> _Cover:
-    if not isinstance(operator, FillRegion | MosaicLook | CosmeticMosaic | CosmeticBlur):
+    if not isinstance(operator, FillRegion | MosaicLook | BlurLook | Silhouette | CosmeticMosaic | CosmeticBlur):
         raise RedactionError("a hit has no operator for images", reason="no_operator")
     if finding.box is None or not 0 <= finding.frame < len(image.frames):
         raise RedactionError("a hit has no place in the image", reason="no_place")
@@ -54,29 +74,37 @@ def _cover(image: DecodedImage, finding: ImageFinding, operator: object) -> _Cov
     area = covered_area(finding.box, operator.margin, operator.shape, size, image.hints.block)
     if area is None or finding.box.clipped(*size) is None:
         raise RedactionError("a hit lies outside its frame", reason="no_place")
-    return area, operator, finding.box
+    return _Cover(area, operator, finding.box, finding.entity_type)
 
 
 def _covered(frame: Frame, covers: Sequence[_Cover]) -> Frame:
     """Safe operators go first and cosmetic ones leave their areas alone, so that none brings back what one removed."""
     if not covers:
         return frame
-    everything = union([area for area, _, _ in covers], frame.width, frame.height)
+    everything = union([cover.area for cover in covers], frame.width, frame.height)
     pixels = frame.pixels.copy()
-    safe = [cover for cover in covers if not isinstance(cover[1], CosmeticOperator)]
-    for area, operator, _ in safe:
-        if isinstance(operator, FillRegion):
-            fill(pixels, area, operator.color)
-        else:
-            mosaic_look(pixels, frame.pixels, area, everything)
-    removed = union([area for area, _, _ in safe], frame.width, frame.height)
-    for area, operator, box in covers:
-        _cosmetic(pixels, area, operator, box, removed)
+    safe = [cover for cover in covers if not isinstance(cover.operator, CosmeticOperator)]
+    for cover in safe:
+        _safe(pixels, frame.pixels, cover, everything)
+    removed = union([cover.area for cover in safe], frame.width, frame.height)
+    for cover in covers:
+        _cosmetic(pixels, cover.area, cover.operator, cover.box, removed)
     alpha = frame.alpha
     if alpha is not None:
         alpha = alpha.copy()
         alpha[everything] = 255
     return Frame(pixels, alpha, frame.duration_ms)
+
+
+def _safe(pixels: Pixels, original: Pixels, cover: _Cover, everything: Mask) -> None:
+    if isinstance(cover.operator, FillRegion):
+        fill(pixels, cover.area, cover.operator.color)
+        if cover.operator.label:
+            label(pixels, cover.area, cover.entity_type.value)
+        return
+    for kind, paint in _LOOKS.items():
+        if isinstance(cover.operator, kind):
+            paint(pixels, original, cover.area, everything)
 
 
 def _cosmetic(pixels: Pixels, area: Area, operator: ImageOperator, box: BoundingBox, removed: Mask) -> None:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from filters.findings import BoundingBox
-from filters.policy_operators import CosmeticBlur, CosmeticMosaic, FillRegion, MosaicLook, Shape
+from filters.policy_operators import BlurLook, CosmeticBlur, CosmeticMosaic, FillRegion, MosaicLook, Shape, Silhouette
 from tests.unit.filters.image.images import decode, encoded, hit, photograph, release
 
 LOOKS = {
@@ -15,6 +15,8 @@ LOOKS = {
     "fill_ellipse": FillRegion(shape=Shape.ELLIPSE, color="#2f4f6f"),
     "mosaic_look_box": MosaicLook(),
     "mosaic_look_ellipse": MosaicLook(shape=Shape.ELLIPSE),
+    "blur_look_box": BlurLook(),
+    "silhouette_box": Silhouette(),
     "cosmetic_mosaic": CosmeticMosaic(cosmetic=True),
     "cosmetic_blur": CosmeticBlur(cosmetic=True, shape=Shape.ELLIPSE),
 }

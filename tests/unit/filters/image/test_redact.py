@@ -11,11 +11,28 @@ from filters.errors import RedactionError
 from filters.findings import BoundingBox, EntityType, ImageFinding, TextFinding
 from filters.image.operators import mosaic_look
 from filters.image.regions import covered_area, quantum, union
-from filters.policy_operators import CosmeticBlur, CosmeticMosaic, FillRegion, MosaicLook, ReplaceText, Shape
+from filters.policy_operators import (
+    BlurLook,
+    CosmeticBlur,
+    CosmeticMosaic,
+    FillRegion,
+    MosaicLook,
+    ReplaceText,
+    Shape,
+    Silhouette,
+)
 from filters.verdict import Action
 from tests.unit.filters.image.images import FACE_BOX, METADATA_HIT, decode, encoded, hit, photograph, release
 
-OPERATORS = [FillRegion(), MosaicLook(), CosmeticMosaic(cosmetic=True), CosmeticBlur(cosmetic=True)]
+OPERATORS = [
+    FillRegion(),
+    FillRegion(label=True),
+    MosaicLook(),
+    BlurLook(),
+    Silhouette(),
+    CosmeticMosaic(cosmetic=True),
+    CosmeticBlur(cosmetic=True),
+]
 
 
 def released(pixels: np.ndarray | Image.Image, *hits: Hit) -> np.ndarray:
@@ -149,3 +166,29 @@ def test_a_hit_that_cannot_be_covered_is_an_error(wrong):
     """Nothing is released as redacted that was not."""
     with pytest.raises(RedactionError):
         release(encoded(photograph(), "PNG"), wrong)
+
+
+@pytest.mark.parametrize(("color", "letters"), [("#000000", 255), ("#e0e0e0", 0)])
+def test_a_label_is_written_where_it_can_be_read(color, letters):
+    """In black or white, whichever stands out; not in an area too small for it."""
+    pixels = np.full((256, 256, 3), 120, np.uint8)
+    plain = released(pixels, hit(FillRegion(color=color), BoundingBox(60, 60, 180, 180)))
+    labelled = released(pixels, hit(FillRegion(color=color, label=True), BoundingBox(60, 60, 180, 180)))
+    assert (labelled == letters).all(axis=2).sum() > 200
+    assert ((labelled != plain).any(axis=2) & (plain == 120).all(axis=2)).sum() == 0, "nothing outside of the area"
+    small = BoundingBox(63, 20, 64, 22)
+    tiny = hit(FillRegion(color=color, label=True), small)
+    narrow = pixels[:64, :64]
+    assert (released(narrow, tiny) == released(narrow, hit(FillRegion(color=color), small))).all()
+
+
+def test_a_silhouette_stands_out_and_tells_only_place_and_size():
+    """A lighter or darker figure of one tone in the middle; the same over any content of the area."""
+    pixels = photograph(256, 256)
+    box = BoundingBox(90, 60, 170, 170)
+    out = released(pixels, hit(Silhouette(), box))
+    other = pixels.copy()
+    other[box.y0 : box.y1, box.x0 : box.x1] = 255 - other[box.y0 : box.y1, box.x0 : box.x1]
+    assert (released(other, hit(Silhouette(), box)) == out).all()
+    middle = out[105:125, 120:140].reshape(-1, 3)
+    assert (middle == middle[0]).all()

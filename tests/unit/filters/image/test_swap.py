@@ -9,7 +9,7 @@ from PIL import Image
 
 from filters.findings import BoundingBox
 from filters.image.container import DecodedImage, EncodeHints
-from filters.policy_operators import CosmeticBlur, CosmeticMosaic, FillRegion, MosaicLook, Shape
+from filters.policy_operators import BlurLook, CosmeticBlur, CosmeticMosaic, FillRegion, MosaicLook, Shape, Silhouette
 from tests.unit.filters.image.images import (
     FACE_BOX,
     animated,
@@ -25,7 +25,7 @@ from tests.unit.filters.image.images import (
 
 SAFE = [
     pytest.param(kind(shape=shape, margin=margin), id=f"{kind.__name__}-{shape}-{margin}")
-    for kind in (FillRegion, MosaicLook)
+    for kind in (FillRegion, MosaicLook, BlurLook, Silhouette)
     for shape in Shape
     for margin in (0.0, 0.15)
 ]
