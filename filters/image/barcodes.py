@@ -25,7 +25,7 @@ _FIELD = "payload"
 _TURNS = (22.5, 45.0, 67.5)
 """Degrees between quarter turns, which zxing-cpp makes itself: a row of bars is read within about 15 degrees."""
 _ALL = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.All])
-_LINEAR = frozenset(zxingcpp.barcode_formats_list(zxingcpp.BarcodeFormat.AllLinear))
+_LINEAR = frozenset(zxingcpp.barcode_formats_list(zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.AllLinear])))
 _SCANNED = zxingcpp.BarcodeFormats([*_LINEAR, zxingcpp.BarcodeFormat.PDF417])
 """What is read along lines; the others are located by their finder patterns, at any angle."""
 _LEAST_BARS = 0.3
