@@ -65,7 +65,7 @@ def test_light_codes_on_dark_are_found(form):
 
 
 def test_what_the_text_detectors_find_in_a_payload_is_found_at_the_codes_place():
-    detector = BarcodeDetector([WordDetector("veilstone", EntityType.PERSON)])
+    detector = BarcodeDetector([WordDetector(["veilstone"], EntityType.PERSON)])
     frame = scene(BarcodeFormat.QRCode, "meet veilstone at noon")
     (found,) = detector.detect([frame])
     assert types(found) == [EntityType.QR_CODE, EntityType.PERSON]
@@ -90,7 +90,7 @@ def test_a_payload_that_cannot_be_judged_is_an_error_of_the_frame():
             return [DetectorTimeout("of the test") for _ in batch]
 
     with pytest.raises(DetectorTimeout):
-        BarcodeDetector([Slow("x")]).detect([scene(BarcodeFormat.QRCode, "x")])
+        BarcodeDetector([Slow(["x"])]).detect([scene(BarcodeFormat.QRCode, "x")])
 
 
 def test_a_damaged_code_counts_as_one():
