@@ -157,7 +157,7 @@ class FindingSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What an image detector reports of one frame: a box in its pixels, score 0–1.
+    """What an image detector reports of one frame: a box in its pixels, score 0–1, and the way it was found.
 
     Raises:
         ValueError: the score is not a number from 0 to 1.
@@ -166,6 +166,7 @@ class Detection:
     box: BoundingBox
     entity_type: EntityType
     score: float
+    source: FindingSource = FindingSource.PIXELS
 
     def __post_init__(self) -> None:
         _check_score(self.score)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import faust
 
 from filters.errors import ConfigurationError, DeliveryError
+from filters.image.barcodes import BarcodeDetector
 from filters.image.limits import ImageLimits
 from filters.image.medium import ImageMedium
 from filters.keys import TenantKeys
@@ -60,17 +61,23 @@ def build_media(settings: Settings, kinds: Sequence[ContentKind], keys: TenantKe
     Raises:
         ModelError: weights are missing or altered, or the device is not there.
     """
+    text = _text_detectors(settings) if ContentKind.PROMPT in kinds or settings.images.codes else ()
     build: dict[ContentKind, Callable[[], AnyMedium]] = {
-        ContentKind.PROMPT: lambda: _prompt_medium(settings, keys),
-        ContentKind.IMAGE: lambda: _image_medium(settings),
+        ContentKind.PROMPT: lambda: _prompt_medium(settings, keys, text),
+        ContentKind.IMAGE: lambda: _image_medium(settings, text),
     }
     return [build[kind]() for kind in kinds]
 
 
-def _prompt_medium(settings: Settings, keys: TenantKeys) -> AnyMedium:
+def _text_detectors(settings: Settings) -> Sequence[TextDetector]:
+    """Those that judge prompts, and what stands in pictures."""
+    return (PatternDetector(), *_text_models(settings.models))
+
+
+def _prompt_medium(settings: Settings, keys: TenantKeys, text: Sequence[TextDetector]) -> AnyMedium:
     limits = TextLimits(max_characters=settings.prompts.max_characters)
     known = names_from(settings.prompts.names) if settings.prompts.names else None
-    return PromptMedium([PatternDetector(), TermDetector(), *_text_models(settings.models)], keys, limits, known)
+    return PromptMedium([*text, TermDetector()], keys, limits, known)
 
 
 def _text_models(options: ModelSettings) -> Sequence[TextDetector]:
@@ -82,7 +89,7 @@ def _text_models(options: ModelSettings) -> Sequence[TextDetector]:
     return (build_text_detector(entry, stored, options.device, threads=options.threads),)
 
 
-def _image_medium(settings: Settings) -> AnyMedium:
+def _image_medium(settings: Settings, text: Sequence[TextDetector]) -> AnyMedium:
     options = settings.images
     limits = ImageLimits(
         max_bytes=options.max_image_bytes,
@@ -93,7 +100,8 @@ def _image_medium(settings: Settings) -> AnyMedium:
     entry = load_manifest(settings.models.manifest).entry(settings.models.face)
     weights = WeightStore(settings.models.cache_dir).path(entry)
     face = build_face_detector(entry, weights, settings.models.device, threads=settings.models.threads)
-    return ImageMedium([face], limits, batch_weight=options.batch_pixel_bytes)
+    codes = [BarcodeDetector(text)] if options.codes else []
+    return ImageMedium([face, *codes], limits, batch_weight=options.batch_pixel_bytes)
 
 
 def build_keeping(settings: Settings, policies: PolicyResolver, keys: TenantKeys) -> LetterKeeping:

@@ -104,6 +104,10 @@ class ImageSettings(StreamSettings):
     max_pixels: Count = Field(default=50_000_000, description="Over all frames.")
     max_side: Count = Field(default=12_000, description="Pixels.")
     max_frames: Count = Field(default=256, description="Frames of an animation.")
+    codes: bool = Field(
+        default=True,
+        description="Look for codes (QR, bars, …) and into them, where a policy asks for what they may hold.",
+    )
     batch_pixel_bytes: Count = Field(default=200_000_000, description="Decoded pixels held at a time, a batch.")
 
 

@@ -54,7 +54,6 @@ class BarcodeDetector:
     """
 
     name = "zxing"
-    source = FindingSource.CODE
 
     def __init__(self, text: Sequence[TextDetector] = ()) -> None:
         self._text = tuple(text)
@@ -88,9 +87,9 @@ class BarcodeDetector:
 
 
 def _detections(code: _Code, private: dict[EntityType, float]) -> Iterator[Detection]:
-    yield Detection(code.box, EntityType.QR_CODE, 1.0 if code.payload else DAMAGED_SCORE)
+    yield Detection(code.box, EntityType.QR_CODE, 1.0 if code.payload else DAMAGED_SCORE, FindingSource.CODE)
     for entity_type, score in private.items():
-        yield Detection(code.box, entity_type, score)
+        yield Detection(code.box, entity_type, score, FindingSource.CODE)
 
 
 def _codes(pixels: Pixels) -> list[_Code]:

@@ -131,5 +131,5 @@ def _findings(
     for index, (frame, places) in enumerate(zip(image.frames, seen, strict=True)):
         if places:
             current = merged([answers[place] for place in places], frame.width, frame.height)
-        findings += [ImageFinding(index, one.box, one.entity_type, one.score, detector) for one in current]
+        findings += [ImageFinding(index, one.box, one.entity_type, one.score, detector, one.source) for one in current]
     return findings

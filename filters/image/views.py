@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -51,8 +52,8 @@ def merged(answers: Sequence[Sequence[Detection]], width: int, height: int) -> l
     kept: list[Detection] = []
     for detection in sorted(detections, key=lambda one: -one.score):
         for index, other in enumerate(kept):
-            if other.entity_type is detection.entity_type and _overlap(other.box, detection.box) >= _SAME_THING:
-                kept[index] = Detection(_around(other.box, detection.box), other.entity_type, other.score)
+            if _same_kind(other, detection) and _overlap(other.box, detection.box) >= _SAME_THING:
+                kept[index] = replace(other, box=_around(other.box, detection.box))
                 break
         else:
             kept.append(detection)
@@ -65,7 +66,11 @@ def _clipped(detection: Detection, width: int, height: int) -> Detection | None:
         raise InferenceError("a detector gave a box that is no number", reason="invalid_box")
     whole = BoundingBox(math.floor(box.x0), math.floor(box.y0), math.ceil(box.x1), math.ceil(box.y1))
     inside = whole.clipped(width, height)
-    return Detection(inside, detection.entity_type, detection.score) if inside else None
+    return replace(detection, box=inside) if inside else None
+
+
+def _same_kind(one: Detection, other: Detection) -> bool:
+    return (one.entity_type, one.source) == (other.entity_type, other.source)
 
 
 def _overlap(one: BoundingBox, other: BoundingBox) -> float:

@@ -6,19 +6,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zxingcpp
 from skimage import data
 
 from filters.findings import Detection
+from filters.image.barcodes import BarcodeDetector
 from filters.protocols import ImageDetector, Pixels
 from models.manifest import load_manifest
 from models.weights import WeightStore
+from tests.fakes import WordDetector
 from tests.support.face_models import FROM_FILES, SpotDetector, built, manifest_of_files
 
+_QR = zxingcpp.BarcodeFormat.QRCode
 
-@pytest.fixture(scope="module", params=["fake", "centerface", *FROM_FILES])
+
+@pytest.fixture(scope="module", params=["fake", "codes", "centerface", *FROM_FILES])
 def detector(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ImageDetector:
     if request.param == "fake":
         return SpotDetector()
+    if request.param == "codes":
+        return BarcodeDetector([WordDetector(["@"])])
     if request.param == "centerface":
         return built(load_manifest().entry("centerface"))
     folder: Path = request.getfixturevalue("shared_material") / "models"
@@ -43,6 +50,9 @@ def frames() -> list[Pixels]:
         portrait[30:230, 140:340],
         portrait,
         np.full((64, 64, 3), 255, np.uint8),
+        np.repeat(
+            np.array(zxingcpp.create_barcode("mailto:a@example.com", _QR).to_image(scale=3))[..., None], 3, axis=2
+        ),
     ]
 
 
