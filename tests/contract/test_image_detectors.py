@@ -17,8 +17,6 @@ from models.weights import WeightStore
 from tests.fakes import WordDetector
 from tests.support.face_models import FROM_FILES, SpotDetector, built, manifest_of_files
 
-_QR = zxingcpp.BarcodeFormat.QRCode
-
 
 @pytest.fixture(scope="module", params=["fake", "codes", "centerface", *FROM_FILES])
 def detector(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ImageDetector:
@@ -42,6 +40,7 @@ def frames() -> list[Pixels]:
     portrait = data.astronaut()
     noise = np.random.default_rng(7).integers(0, 256, (97, 131, 3), np.uint8)
     beside = np.concatenate([portrait, portrait[:, ::-1]], axis=1)
+    code = zxingcpp.create_barcode("mailto:a@example.com", zxingcpp.BarcodeFormat.QRCode)
     return [
         portrait,
         data.coffee(),
@@ -50,9 +49,7 @@ def frames() -> list[Pixels]:
         portrait[30:230, 140:340],
         portrait,
         np.full((64, 64, 3), 255, np.uint8),
-        np.repeat(
-            np.array(zxingcpp.create_barcode("mailto:a@example.com", _QR).to_image(scale=3))[..., None], 3, axis=2
-        ),
+        np.repeat(np.array(code.to_image(scale=3))[..., None], 3, axis=2),
     ]
 
 
