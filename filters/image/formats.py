@@ -11,12 +11,20 @@ class ImageFormat(StrEnum):
     JPEG = "image/jpeg"
     PNG = "image/png"
     WEBP = "image/webp"
+    GIF = "image/gif"
+    BMP = "image/bmp"
+    TIFF = "image/tiff"
 
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_GIF_SIGNATURES = (b"GIF87a", b"GIF89a")
 _ALIASES = {
     "image/jpg": ImageFormat.JPEG,
     "image/pjpeg": ImageFormat.JPEG,
+    "image/mpo": ImageFormat.JPEG,
+    "image/x-ms-bmp": ImageFormat.BMP,
+    "image/x-bmp": ImageFormat.BMP,
+    "image/tif": ImageFormat.TIFF,
     "image/x-png": ImageFormat.PNG,
     "image/apng": ImageFormat.PNG,
     "image/vnd.mozilla.apng": ImageFormat.PNG,
@@ -38,6 +46,8 @@ def sniff(data: bytes) -> ImageFormat:
         return ImageFormat.PNG
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return ImageFormat.WEBP
+    if data[:6] in _GIF_SIGNATURES:
+        return ImageFormat.GIF
     raise UnsupportedMedia("the bytes begin like no supported image format", reason="unknown_format")
 
 

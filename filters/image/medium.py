@@ -8,6 +8,7 @@ from filters.findings import Detection, EntityType, Finding, ImageFinding
 from filters.image.container import DecodedImage, Frame, ImageCodec
 from filters.image.decode import ImageReader
 from filters.image.formats import ImageFormat
+from filters.image.gif import GifCodec
 from filters.image.jpeg import JpegCodec
 from filters.image.limits import ImageLimits
 from filters.image.metadata import metadata_findings
@@ -44,6 +45,7 @@ class ImageMedium:
             ImageFormat.JPEG: JpegCodec(),
             ImageFormat.PNG: PngCodec(),
             ImageFormat.WEBP: WebpCodec(),
+            ImageFormat.GIF: GifCodec(),
         }
         self._reader = ImageReader(self._codecs, limits or ImageLimits())
 
