@@ -32,7 +32,7 @@ class StoredFrame:
     """A frame as it lies in the file: an area of the canvas, in stored (not upright) pixels.
 
     `data` is a file of its own, of the same format, with structural parts only: decoders are never shown metadata.
-    `blend` tells whether it is laid over what is there, or replaces it.
+    `blend` tells whether it is laid over what is there, or replaces it. `orientation` is that of a page of its own.
     """
 
     width: int
@@ -43,6 +43,7 @@ class StoredFrame:
     duration_ms: float = 0.0
     dispose: Dispose = Dispose.NONE
     blend: bool = False
+    orientation: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from filters.errors import UnsupportedMedia
 
 
 class ImageFormat(StrEnum):
-    """The formats that are judged and released, by media type. APNG is PNG; animated WebP is WebP."""
+    """The formats that are judged and released, by media type. APNG is PNG; MPO is JPEG."""
 
     JPEG = "image/jpeg"
     PNG = "image/png"
@@ -18,6 +18,7 @@ class ImageFormat(StrEnum):
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GIF_SIGNATURES = (b"GIF87a", b"GIF89a")
+_TIFF_SIGNATURES = (b"II*\x00", b"MM\x00*")
 _ALIASES = {
     "image/jpg": ImageFormat.JPEG,
     "image/pjpeg": ImageFormat.JPEG,
@@ -48,6 +49,10 @@ def sniff(data: bytes) -> ImageFormat:
         return ImageFormat.WEBP
     if data[:6] in _GIF_SIGNATURES:
         return ImageFormat.GIF
+    if data.startswith(b"BM") and data[6:10] == bytes(4):
+        return ImageFormat.BMP
+    if data[:4] in _TIFF_SIGNATURES:
+        return ImageFormat.TIFF
     raise UnsupportedMedia("the bytes begin like no supported image format", reason="unknown_format")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from filters.decide import Hit
 from filters.errors import InferenceError, RecordError
 from filters.findings import Detection, EntityType, Finding, ImageFinding
+from filters.image.bmp import BmpCodec
 from filters.image.container import DecodedImage, Frame, ImageCodec
 from filters.image.decode import ImageReader
 from filters.image.formats import ImageFormat
@@ -14,6 +15,7 @@ from filters.image.limits import ImageLimits
 from filters.image.metadata import metadata_findings
 from filters.image.png import PngCodec
 from filters.image.redact import redacted
+from filters.image.tiff import TiffCodec
 from filters.image.views import merged, same_frame, views
 from filters.image.webp import WebpCodec
 from filters.policy import FilterPolicy
@@ -25,7 +27,7 @@ _BYTES_PER_PIXEL = 4
 
 
 class ImageMedium:
-    """JPEG, PNG (with APNG) and WebP (with animations). Implements `filters.medium.Medium`.
+    """Still, animated and multi-page images in every format of `ImageFormat`. Implements `filters.medium.Medium`.
 
     Args:
         detectors: asked in order.
@@ -46,6 +48,8 @@ class ImageMedium:
             ImageFormat.PNG: PngCodec(),
             ImageFormat.WEBP: WebpCodec(),
             ImageFormat.GIF: GifCodec(),
+            ImageFormat.BMP: BmpCodec(),
+            ImageFormat.TIFF: TiffCodec(),
         }
         self._reader = ImageReader(self._codecs, limits or ImageLimits())
 
