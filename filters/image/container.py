@@ -72,6 +72,7 @@ class Container:
         default_outside: the first frame is for viewers that do not animate, and no part of the animation.
         metadata: kinds of everything in the file beyond the structure of its format.
         scans: passes that a decoder makes over the pixels.
+        release: the format of a release, where it is not the file's own.
     """
 
     format: ImageFormat
@@ -85,6 +86,7 @@ class Container:
     default_outside: bool = False
     metadata: tuple[str, ...] = ()
     scans: int = 1
+    release: ImageFormat | None = None
 
     @property
     def pixels(self) -> int:

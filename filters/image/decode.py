@@ -67,7 +67,7 @@ class ImageReader:
         with _malformed_is_unsupported():
             frames = tuple(_oriented(frame, container.orientation) for frame in self._frames(container, notes))
         return DecodedImage(
-            format=container.format,
+            format=container.release or container.format,
             frames=frames,
             hints=container.hints,
             loop=container.loop,

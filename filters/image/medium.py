@@ -10,6 +10,7 @@ from filters.image.container import DecodedImage, Frame, ImageCodec
 from filters.image.decode import ImageReader
 from filters.image.formats import ImageFormat
 from filters.image.gif import GifCodec
+from filters.image.heif import HeifCodec
 from filters.image.jpeg import JpegCodec
 from filters.image.limits import ImageLimits
 from filters.image.metadata import metadata_findings
@@ -33,6 +34,7 @@ class ImageMedium:
         detectors: asked in order.
         limits: what an image may cost.
         batch_weight: bytes of decoded pixels to hold at a time; detection views, and the release, come on top.
+        heic_release: what HEIC and AVIF are released as: JPEG, PNG or WebP.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class ImageMedium:
         detectors: Sequence[ImageDetector],
         limits: ImageLimits | None = None,
         batch_weight: int = DEFAULT_BATCH_WEIGHT,
+        heic_release: ImageFormat = ImageFormat.JPEG,
     ) -> None:
         self._detectors = tuple(detectors)
         self._batch_weight = batch_weight
@@ -50,6 +53,8 @@ class ImageMedium:
             ImageFormat.GIF: GifCodec(),
             ImageFormat.BMP: BmpCodec(),
             ImageFormat.TIFF: TiffCodec(),
+            ImageFormat.AVIF: HeifCodec(ImageFormat.AVIF, heic_release),
+            ImageFormat.HEIC: HeifCodec(ImageFormat.HEIC, heic_release),
         }
         self._reader = ImageReader(self._codecs, limits or ImageLimits())
 

@@ -6,11 +6,9 @@ fixed words, since the file chooses chunk names and key words, and these may be 
 
 from collections.abc import Iterable
 
-from filters.findings import EntityType, FindingSource, ImageFinding
+from filters.findings import UNSEEN_DETECTOR, EntityType, FindingSource, ImageFinding
 
 DETECTOR = "metadata"
-UNSEEN_DETECTOR = "unseen_data"
-"""Finds data that no detector saw and that may be an image: it goes whatever a policy keeps."""
 TRAILING = "trailing_bytes"
 STEALTH_RGB = "stealth_rgb"
 STEALTH_ALPHA = "stealth_alpha"
