@@ -11,9 +11,11 @@ class ImageFormat(StrEnum):
     JPEG = "image/jpeg"
     PNG = "image/png"
     WEBP = "image/webp"
+    GIF = "image/gif"
 
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_GIF_SIGNATURES = (b"GIF87a", b"GIF89a")
 _ALIASES = {
     "image/jpg": ImageFormat.JPEG,
     "image/pjpeg": ImageFormat.JPEG,
@@ -38,6 +40,8 @@ def sniff(data: bytes) -> ImageFormat:
         return ImageFormat.PNG
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return ImageFormat.WEBP
+    if data.startswith(_GIF_SIGNATURES):
+        return ImageFormat.GIF
     raise UnsupportedMedia("the bytes begin like no supported image format", reason="unknown_format")
 
 

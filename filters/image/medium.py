@@ -8,6 +8,7 @@ from filters.findings import Detection, EntityType, Finding, ImageFinding
 from filters.image.container import DecodedImage, Frame, ImageCodec
 from filters.image.decode import ImageReader
 from filters.image.formats import ImageFormat
+from filters.image.gif import GifCodec
 from filters.image.jpeg import JpegCodec
 from filters.image.limits import ImageLimits
 from filters.image.metadata import metadata_findings
@@ -24,7 +25,7 @@ _BYTES_PER_PIXEL = 4
 
 
 class ImageMedium:
-    """JPEG, PNG (with APNG) and WebP (with animations). Implements `filters.medium.Medium`.
+    """JPEG, PNG (with APNG), WebP and GIF (with animations). Implements `filters.medium.Medium`.
 
     Args:
         detectors: asked in order.
@@ -44,6 +45,7 @@ class ImageMedium:
             ImageFormat.JPEG: JpegCodec(),
             ImageFormat.PNG: PngCodec(),
             ImageFormat.WEBP: WebpCodec(),
+            ImageFormat.GIF: GifCodec(),
         }
         self._reader = ImageReader(self._codecs, limits or ImageLimits())
 

@@ -19,7 +19,7 @@ def test_content_tells_the_format(form):
     assert decode(encoded(photograph(32, 24), form)).format == f"image/{form.lower()}"
 
 
-@pytest.mark.parametrize("form", ["GIF", "BMP", "TIFF", "EPS", "ICO", "AVIF", "PPM"])
+@pytest.mark.parametrize("form", ["BMP", "TIFF", "EPS", "ICO", "AVIF", "PPM"])
 def test_other_formats_are_refused_by_name(form):
     """Formats without a codec are refused before any decoder sees them; Ghostscript is never called."""
     assert reason(encoded(photograph(32, 32), form)) == "unknown_format"
