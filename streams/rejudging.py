@@ -23,7 +23,8 @@ ROUNDS: Final = 3
 GIVE_UP_ANSWERED_AT: Final = 30
 """The attempt at which even a record is given up that had an answer: it did not kill the process then, so that as many
 ends are rather the machine's. Under random faults every nine seconds ten were reached once in 60,000 records."""
-_PASSING: Final[tuple[type[VeilstreamError], ...]] = (InferenceError, DetectorTimeout, ObjectStoreError)
+_PASSING: Final[tuple[type[VeilstreamError], ...]] = (InferenceError, DetectorTimeout, ObjectStoreError, PoisonRecord)
+"""Poison among them: what was given up because processes ended may well be judged by the next one."""
 
 
 def passing_error(failure: Failure | None) -> VeilstreamError | None:
@@ -94,8 +95,10 @@ class Rejudging:
     async def _agree(
         self, raws: Sequence[RawMessage], found: Mapping[int, Judgement], histories: Sequence[History]
     ) -> None:
-        """Whether no record fails here that has an answer elsewhere."""
+        """Whether no record fails here that has an answer elsewhere, but for those that no process survives."""
         for index, raw in enumerate(raws):
+            if raw.attempts >= GIVE_UP_ANSWERED_AT:
+                continue
             if _rounds(histories[index]) > 1 and ending_of(found[index]).failure:
                 ending = (await self._latest(raw)).ending
                 if ending and ending.failure is None:

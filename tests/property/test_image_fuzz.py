@@ -18,6 +18,7 @@ from tests.unit.filters.image.images import BoundingBox, animated, encoded, hit,
 
 LIMITS = ImageLimits(max_bytes=100_000, max_pixels=200_000, max_side=1000, max_frames=8)
 KINDS = ["jpeg", "progressive", "cmyk", "png", "palette", "deep", "apng", "webp", "lossless", "alpha", "animated"]
+KINDS += ["gif", "animated gif"]
 
 
 @functools.cache
@@ -38,6 +39,8 @@ def seed_file(kind: str) -> bytes:
         "lossless": lambda: encoded(pixels, "WEBP", lossless=True),
         "alpha": lambda: encoded(alpha, "WEBP", quality=70),
         "animated": lambda: animated(frames, "WEBP", duration=40),
+        "gif": lambda: encoded(Image.fromarray(pixels).quantize(16), "GIF", comment=b"jane"),
+        "animated gif": lambda: animated(frames, "GIF", duration=40),
     }
     return makers[kind]()
 

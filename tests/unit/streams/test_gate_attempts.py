@@ -89,6 +89,25 @@ async def test_the_third_attempt_runs_no_detector_and_says_so():
     assert [record.value for record in rig.deliverer.records if record.topic == "rejected"] == [b"0:5"]
 
 
+async def test_what_was_given_up_once_is_given_up_again():
+    """The process that gave it up ended before it could commit; its rejection may be out."""
+    first = Spy({POISON: 2})
+    async with Rig(lambda _: None, attempts=first) as rig:
+        await rig.submit(raw(5))
+        await rig.settled(1)
+    ending = first.endings[POISON]
+    assert ending.failure is not None
+    assert ending.failure.code == "poison"
+    seen = []
+    second = Spy()
+    second.endings[POISON] = ending
+    async with Rig(seen.extend, attempts=second) as rig:
+        await rig.submit(raw(5))
+        await rig.settled(1)
+    assert seen == []
+    assert topics_of(rig, 5) == {"rejected"}
+
+
 async def test_what_another_process_has_answered_meanwhile_is_not_given_up():
     """It had lost the partition when the record came here, and its answer may be out."""
     calls = []

@@ -6,20 +6,19 @@ from filters import errors
 from filters.verdict import Failure
 from streams.rejudging import passing_error
 
-PASSING = (errors.InferenceError, errors.DetectorTimeout, errors.ObjectStoreError)
+PASSING = (errors.InferenceError, errors.DetectorTimeout, errors.ObjectStoreError, errors.PoisonRecord)
 LASTING = (
     errors.MessageError,
     errors.PayloadTooLarge,
     errors.UnsupportedMedia,
     errors.ObjectError,
     errors.UnknownTenant,
-    errors.PoisonRecord,
     errors.RedactionError,
 )
 
 
 @pytest.mark.parametrize("error", PASSING)
-def test_a_failure_for_want_of_time_or_of_a_store_may_pass(error):
+def test_a_failure_for_want_of_time_of_a_store_or_of_a_process_may_pass(error):
     found = passing_error(Failure(error.code, "why", "detect"))
     assert (type(found), found.reason) == (error, "why")
 
