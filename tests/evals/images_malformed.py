@@ -11,6 +11,7 @@ import io
 import multiprocessing
 import random
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ SECONDS = 5.0
 MEGABYTES = 512
 _GIVE_UP_S = 20.0
 _HEADER = 64
+_PNG = b"\x89PNG\r\n\x1a\n"
+_REPAIRED = 0.5
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 
 
@@ -82,7 +85,22 @@ def _mutate(data: bytes, how: str, chance: random.Random, other: bytes) -> bytes
     reach = min(_HEADER, len(data)) if how == "header" else len(data)
     for _ in range(chance.randint(1, 8)):
         changed[chance.randrange(reach)] = chance.choice((0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256)))
-    return bytes(changed)
+    return _with_checksums(bytes(changed)) if chance.random() < _REPAIRED else bytes(changed)
+
+
+def _with_checksums(data: bytes) -> bytes:
+    """A PNG with right checksums, so that its changes get past them; anything else as it is."""
+    at = len(_PNG)
+    if data[:at] != _PNG:
+        return data
+    whole = bytearray(data)
+    while at + 12 <= len(data):
+        end = at + 8 + int.from_bytes(data[at : at + 4], "big")
+        if end + 4 > len(data):
+            break
+        whole[end : end + 4] = zlib.crc32(data[at + 4 : end]).to_bytes(4, "big")
+        at = end + 4
+    return bytes(whole)
 
 
 def _serve(pipe: Connection) -> None:

@@ -1,8 +1,10 @@
 """The evaluation of malformed images: reproducible, and without a failure."""
 
+import multiprocessing
+
 import pytest
 
-from tests.evals.images_malformed import Outcome, given, judged, mutated
+from tests.evals.images_malformed import Outcome, _ask, given, judged, mutated
 
 
 def test_the_same_seed_makes_the_same_files():
@@ -29,3 +31,9 @@ def test_every_malformed_file_gets_a_coded_verdict():
     if not files:
         pytest.skip("the evaluation material is absent")
     assert [each for each in judged(iter(files)) if each.failed] == []
+
+
+def test_a_process_that_is_gone_counts_as_a_crash():
+    ours, theirs = multiprocessing.Pipe()
+    theirs.close()
+    assert _ask(ours, "x", b"data").verdict == "crashed"
