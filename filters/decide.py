@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from filters.findings import EntityType, Finding, ImageFinding, TextFinding
+from filters.findings import UNSEEN_DETECTOR, EntityType, Finding, ImageFinding, TextFinding
 from filters.policy import (
     FilterPolicy,
     ImageRule,
@@ -81,7 +81,7 @@ def _hits(finding: Finding, section: Section, prefix: str) -> Iterator[Hit]:
         if _applies(rule, finding):
             yield Hit(finding, rule.action, rule.id or f"{prefix}.rules[{index}]", _operator(rule))
     strips = isinstance(section, ImageSection) and section.metadata is MetadataHandling.STRIP
-    if strips and finding.entity_type is EntityType.METADATA:
+    if finding.entity_type is EntityType.METADATA and (strips or finding.detector == UNSEEN_DETECTOR):
         yield Hit(finding, Action.REDACT, f"{prefix}.metadata")
 
 

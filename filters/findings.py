@@ -146,6 +146,10 @@ class BoundingBox:
         return BoundingBox(x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
 
+UNSEEN_DETECTOR = "unseen_data"
+"""Finds data that no detector saw and that may hold an image: it goes whatever a policy keeps."""
+
+
 class FindingSource(StrEnum):
     """By which way an image finding was found."""
 

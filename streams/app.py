@@ -10,6 +10,7 @@ import faust
 
 from filters.errors import ConfigurationError, DeliveryError
 from filters.image.barcodes import BarcodeDetector
+from filters.image.formats import ImageFormat
 from filters.image.limits import ImageLimits
 from filters.image.medium import ImageMedium
 from filters.keys import TenantKeys
@@ -101,7 +102,12 @@ def _image_medium(settings: Settings, text: Sequence[TextDetector]) -> AnyMedium
     weights = WeightStore(settings.models.cache_dir).path(entry)
     face = build_face_detector(entry, weights, settings.models.device, threads=settings.models.threads)
     codes = [BarcodeDetector(text)] if options.codes else []
-    return ImageMedium([face, *codes], limits, batch_weight=options.batch_pixel_bytes)
+    return ImageMedium(
+        [face, *codes],
+        limits,
+        batch_weight=options.batch_pixel_bytes,
+        heic_release=ImageFormat(f"image/{options.heic_release}"),
+    )
 
 
 def build_keeping(settings: Settings, policies: PolicyResolver, keys: TenantKeys) -> LetterKeeping:

@@ -104,6 +104,9 @@ class ImageSettings(StreamSettings):
     max_pixels: Count = Field(default=50_000_000, description="Over all frames.")
     max_side: Count = Field(default=12_000, description="Pixels.")
     max_frames: Count = Field(default=256, description="Frames of an animation.")
+    heic_release: Literal["jpeg", "png", "webp"] = Field(
+        default="jpeg", description="What HEIC and AVIF images are released as."
+    )
     codes: bool = Field(
         default=True,
         description="Look for codes (QR, bars, …) and into them, where a policy asks for what they may hold.",

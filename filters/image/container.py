@@ -32,7 +32,7 @@ class StoredFrame:
     """A frame as it lies in the file: an area of the canvas, in stored (not upright) pixels.
 
     `data` is a file of its own, of the same format, with structural parts only: decoders are never shown metadata.
-    `blend` tells whether it is laid over what is there, or replaces it.
+    `blend` tells whether it is laid over what is there, or replaces it. `orientation` is that of a page of its own.
     """
 
     width: int
@@ -43,6 +43,7 @@ class StoredFrame:
     duration_ms: float = 0.0
     dispose: Dispose = Dispose.NONE
     blend: bool = False
+    orientation: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Container:
         default_outside: the first frame is for viewers that do not animate, and no part of the animation.
         metadata: kinds of everything in the file beyond the structure of its format.
         scans: passes that a decoder makes over the pixels.
+        release: the format of a release, where it is not the file's own.
     """
 
     format: ImageFormat
@@ -84,6 +86,7 @@ class Container:
     default_outside: bool = False
     metadata: tuple[str, ...] = ()
     scans: int = 1
+    release: ImageFormat | None = None
 
     @property
     def pixels(self) -> int:

@@ -67,7 +67,7 @@ class ImageReader:
         with _malformed_is_unsupported():
             frames = tuple(_oriented(frame, container.orientation) for frame in self._frames(container, notes))
         return DecodedImage(
-            format=container.format,
+            format=container.release or container.format,
             frames=frames,
             hints=container.hints,
             loop=container.loop,
@@ -78,8 +78,8 @@ class ImageReader:
     def _frames(self, container: Container, notes: list[str]) -> Iterator[Frame]:
         rasters = ((stored, self._raster(container, stored, notes)) for stored in container.frames)
         if container.loop is None:
-            for _, raster in rasters:
-                yield Frame(raster.pixels, raster.alpha)
+            for stored, raster in rasters:
+                yield _oriented(Frame(raster.pixels, raster.alpha), stored.orientation)
             return
         if container.default_outside:
             _, raster = next(rasters)

@@ -6,19 +6,39 @@ from filters.errors import UnsupportedMedia
 
 
 class ImageFormat(StrEnum):
-    """The formats that are judged and released, by media type. APNG is PNG; animated WebP is WebP."""
+    """The formats that are judged and released, by media type. APNG is PNG; MPO is JPEG."""
 
     JPEG = "image/jpeg"
     PNG = "image/png"
     WEBP = "image/webp"
     GIF = "image/gif"
+    BMP = "image/bmp"
+    TIFF = "image/tiff"
+    AVIF = "image/avif"
+    HEIC = "image/heic"
 
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_GIF_SIGNATURES = (b"GIF87a", b"GIF89a")
+_STARTS = (
+    (b"\xff\xd8\xff", ImageFormat.JPEG),
+    (b"\x89PNG\r\n\x1a\n", ImageFormat.PNG),
+    (b"RIFF", ImageFormat.WEBP),
+    (b"GIF87a", ImageFormat.GIF),
+    (b"GIF89a", ImageFormat.GIF),
+    (b"II*\x00", ImageFormat.TIFF),
+    (b"MM\x00*", ImageFormat.TIFF),
+    (b"BM", ImageFormat.BMP),
+)
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+_HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"})
+_MAX_BRAND_BYTES = 256
 _ALIASES = {
     "image/jpg": ImageFormat.JPEG,
     "image/pjpeg": ImageFormat.JPEG,
+    "image/mpo": ImageFormat.JPEG,
+    "image/x-ms-bmp": ImageFormat.BMP,
+    "image/x-bmp": ImageFormat.BMP,
+    "image/heif": ImageFormat.HEIC,
+    "image/tif": ImageFormat.TIFF,
     "image/x-png": ImageFormat.PNG,
     "image/apng": ImageFormat.PNG,
     "image/vnd.mozilla.apng": ImageFormat.PNG,
@@ -34,15 +54,23 @@ def sniff(data: bytes) -> ImageFormat:
     """
     if not data:
         raise UnsupportedMedia("the image is empty", reason="empty")
-    if data.startswith(b"\xff\xd8\xff"):
-        return ImageFormat.JPEG
-    if data.startswith(_PNG_SIGNATURE):
-        return ImageFormat.PNG
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return ImageFormat.WEBP
-    if data.startswith(_GIF_SIGNATURES):
-        return ImageFormat.GIF
+    found = next((form for start, form in _STARTS if data.startswith(start)), None)
+    if found is ImageFormat.WEBP and data[8:12] != b"WEBP":
+        found = None
+    if data[4:8] == b"ftyp":
+        found = _by_brand(data)
+    if found is not None:
+        return found
     raise UnsupportedMedia("the bytes begin like no supported image format", reason="unknown_format")
+
+
+def _by_brand(data: bytes) -> ImageFormat | None:
+    """The format by the brands of an ISO base media file (ISO/IEC 23008-12, B.4; AVIF 1.1, 6)."""
+    box = data[8 : min(int.from_bytes(data[:4]), _MAX_BRAND_BYTES)]
+    brands = {box[start : start + 4] for start in range(0, len(box), 4) if start != 4}  # noqa: PLR2004  the version
+    if brands & _AVIF_BRANDS:
+        return ImageFormat.AVIF
+    return ImageFormat.HEIC if brands & _HEIC_BRANDS else None
 
 
 def check_declared(media_type: str | None, found: ImageFormat) -> None:

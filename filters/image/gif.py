@@ -11,7 +11,7 @@ from filters.image.colour import to_raster
 from filters.image.container import Container, DecodedImage, Dispose, Frame, Raster, StoredFrame
 from filters.image.formats import ImageFormat
 from filters.image.gif_file import GifFile, GifImage, ends_with_its_pixels, read_gif, write_gif
-from filters.image.metadata import HIDDEN_DATA
+from filters.image.metadata import HIDDEN_DATA, UNUSED_COLOURS
 from filters.protocols import Pixels
 
 _MOST_COLOURS = 255
@@ -42,13 +42,25 @@ class GifCodec:
         """See `ImageCodec.decode`."""
         with Image.open(io.BytesIO(frame.data), formats=["GIF"]) as image:
             image.load()
-            return to_raster(image, icc)
+            raster = to_raster(image, icc)
+            return Raster(raster.pixels, raster.alpha, _unused_colours(image, read_gif(frame.data)))
 
     def encode(self, image: DecodedImage) -> bytes:
-        """See `ImageCodec.encode`: whole frames; up to 255 colours are kept as they are, more are reduced."""
+        """See `ImageCodec.encode`: whole frames; 255 colours, or 256 where all is seen, are kept."""
         frames = [_image(frame) for frame in image.frames]
+        if any(frame.transparent is not None for frame in frames):
+            frames = [replace(frame, dispose=Dispose.BACKGROUND) for frame in frames]  # nothing shows through
         first = image.frames[0]
         return write_gif(first.width, first.height, frames, _repeats(image.loop))
+
+
+def _unused_colours(image: Image.Image, file: GifFile) -> tuple[str, ...]:
+    """Entries of the table that this image does not use can hold words; zeros are padding."""
+    if image.mode not in {"L", "P"}:
+        return (UNUSED_COLOURS,)
+    used = np.bincount(np.asarray(image).ravel(), minlength=256) > 0
+    entries = np.frombuffer(file.images[0].table, np.uint8).reshape(-1, 3)
+    return (UNUSED_COLOURS,) if entries[~used[: len(entries)]].any() else ()
 
 
 def _plays(repeats: int | None) -> int:
@@ -79,7 +91,7 @@ def _stored(found: GifFile, image: GifImage) -> StoredFrame:
 
 def _image(frame: Frame) -> GifImage:
     """A frame with at most 255 colours and one for what is not seen, compressed by Pillow."""
-    indices, table = _indexed(frame.pixels)
+    indices, table = _indexed(frame.pixels, _MOST_COLOURS + (frame.alpha is None))
     transparent = None
     if frame.alpha is not None:
         transparent = _MOST_COLOURS
@@ -103,13 +115,12 @@ def _image(frame: Frame) -> GifImage:
     )
 
 
-def _indexed(pixels: Pixels) -> tuple[npt.NDArray[np.uint8], bytes]:
+def _indexed(pixels: Pixels, room: int) -> tuple[npt.NDArray[np.uint8], bytes]:
     """Indices `(height, width)` and the colours, sorted: the picture's own where they are few."""
     packed = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
     colours, indices = np.unique(packed, return_inverse=True)
-    if len(colours) <= _MOST_COLOURS:
+    if len(colours) <= room:
         table = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=1).astype(np.uint8)
         return indices.reshape(packed.shape).astype(np.uint8), table.tobytes()
-    reduced = Image.fromarray(pixels).quantize(_MOST_COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    palette = reduced.getpalette() or []
-    return np.asarray(reduced), bytes(palette[: 3 * _MOST_COLOURS])
+    reduced = Image.fromarray(pixels).quantize(room, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    return _indexed(np.asarray(reduced.convert("RGB")), room)

@@ -5,15 +5,18 @@ from collections.abc import Sequence
 from filters.decide import Hit
 from filters.errors import InferenceError, RecordError
 from filters.findings import Detection, EntityType, Finding, ImageFinding
+from filters.image.bmp import BmpCodec
 from filters.image.container import DecodedImage, Frame, ImageCodec
 from filters.image.decode import ImageReader
 from filters.image.formats import ImageFormat
 from filters.image.gif import GifCodec
+from filters.image.heif import HeifCodec
 from filters.image.jpeg import JpegCodec
 from filters.image.limits import ImageLimits
 from filters.image.metadata import metadata_findings
 from filters.image.png import PngCodec
 from filters.image.redact import redacted
+from filters.image.tiff import TiffCodec
 from filters.image.views import merged, same_frame, views
 from filters.image.webp import WebpCodec
 from filters.policy import FilterPolicy
@@ -25,12 +28,13 @@ _BYTES_PER_PIXEL = 4
 
 
 class ImageMedium:
-    """JPEG, PNG (with APNG), WebP and GIF (with animations). Implements `filters.medium.Medium`.
+    """Still, animated and multi-page images in every format of `ImageFormat`. Implements `filters.medium.Medium`.
 
     Args:
         detectors: asked in order.
         limits: what an image may cost.
         batch_weight: bytes of decoded pixels to hold at a time; detection views, and the release, come on top.
+        heic_release: what HEIC and AVIF are released as: JPEG, PNG or WebP.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class ImageMedium:
         detectors: Sequence[ImageDetector],
         limits: ImageLimits | None = None,
         batch_weight: int = DEFAULT_BATCH_WEIGHT,
+        heic_release: ImageFormat = ImageFormat.JPEG,
     ) -> None:
         self._detectors = tuple(detectors)
         self._batch_weight = batch_weight
@@ -46,6 +51,10 @@ class ImageMedium:
             ImageFormat.PNG: PngCodec(),
             ImageFormat.WEBP: WebpCodec(),
             ImageFormat.GIF: GifCodec(),
+            ImageFormat.BMP: BmpCodec(),
+            ImageFormat.TIFF: TiffCodec(),
+            ImageFormat.AVIF: HeifCodec(ImageFormat.AVIF, heic_release),
+            ImageFormat.HEIC: HeifCodec(ImageFormat.HEIC, heic_release),
         }
         self._reader = ImageReader(self._codecs, limits or ImageLimits())
 

@@ -6,7 +6,7 @@ fixed words, since the file chooses chunk names and key words, and these may be 
 
 from collections.abc import Iterable
 
-from filters.findings import EntityType, FindingSource, ImageFinding
+from filters.findings import UNSEEN_DETECTOR, EntityType, FindingSource, ImageFinding
 
 DETECTOR = "metadata"
 TRAILING = "trailing_bytes"
@@ -16,6 +16,9 @@ OPAQUE_ALPHA = "alpha_payload"
 HIDDEN_PIXELS = "hidden_pixels"
 HIDDEN_DATA = "data_after_pixels"
 UNUSED_COLOURS = "unused_palette_entries"
+CONVERTED = "converted_format"
+"""The file is of a format that is judged, but released as another."""
+_UNSEEN = frozenset({TRAILING, "MPF", "sub-image", CONVERTED})
 
 _APP0, _APP1, _APP2, _APP11, _APP13, _APP14, _COM = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE, 0xFE
 _JPEG_STRUCTURE = frozenset({0xC0, 0xC1, 0xC2, 0xC4, 0xDA, 0xDB, 0xDD})
@@ -76,6 +79,8 @@ def webp_metadata(name: bytes) -> str:
 
 def metadata_findings(names: Iterable[str]) -> tuple[ImageFinding, ...]:
     """One finding of the file where there is any metadata in it."""
-    if not any(True for _ in names):
+    found = set(names)
+    if not found:
         return ()
-    return (ImageFinding(0, None, EntityType.METADATA, 1.0, DETECTOR, FindingSource.FILE),)
+    detector = UNSEEN_DETECTOR if found & _UNSEEN else DETECTOR
+    return (ImageFinding(0, None, EntityType.METADATA, 1.0, detector, FindingSource.FILE),)

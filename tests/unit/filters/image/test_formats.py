@@ -13,13 +13,13 @@ def reason(data: bytes, media_type: str | None = None) -> str:
     return caught.value.reason
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", [*FORMATS, "GIF"])
 def test_content_tells_the_format(form):
     """The first bytes name the format, whatever the file is called."""
     assert decode(encoded(photograph(32, 24), form)).format == f"image/{form.lower()}"
 
 
-@pytest.mark.parametrize("form", ["BMP", "TIFF", "EPS", "ICO", "AVIF", "PPM"])
+@pytest.mark.parametrize("form", ["EPS", "ICO", "PPM", "TGA"])
 def test_other_formats_are_refused_by_name(form):
     """Formats without a codec are refused before any decoder sees them; Ghostscript is never called."""
     assert reason(encoded(photograph(32, 32), form)) == "unknown_format"
