@@ -13,7 +13,7 @@ FAST := not kafka and not slow and not gpu and not browser
 ARGS ?=
 MINUTES ?= 20
 
-.PHONY: help demo test faults check fmt bench eval-text soak docs lock clean
+.PHONY: help demo test faults check fmt bench eval-text eval-images soak docs lock clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -68,6 +68,10 @@ bench: $(STAMP)  ## throughput beside the bare detectors, the bare Kafka loop, P
 eval-text: $(STAMP)  ## every figure about prompts, with its goal; most need ../shared/eval
 	@$(BIN)/veilstream models pull
 	@$(BIN)/python -m tests.evals.text $(ARGS)
+
+eval-images: $(STAMP)  ## what of metadata survives, and what malformed files do; needs ../shared/eval
+	@$(BIN)/python -m tests.evals.images_metadata $(ARGS)
+	@$(BIN)/python -m tests.evals.images_malformed $(ARGS)
 
 soak: $(STAMP)  ## MINUTES of random faults on a real Apache Kafka, then the oracle's table
 	@$(BIN)/veilstream models pull
