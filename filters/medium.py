@@ -8,7 +8,7 @@ from filters.errors import DetectionError
 from filters.findings import EntityType, Finding
 from filters.policy import FilterPolicy
 from filters.protocols import Detector
-from filters.records import ContentKind
+from filters.records import ContentKind, PromptContent
 from filters.text.language import Language
 
 C = TypeVar("C")
@@ -59,6 +59,12 @@ class Medium(Protocol[C, D, DetectorT]):
 
     def language(self, decoded: D) -> Language | None:
         """A guess at the language of the content's text; None where the kind has no text of its own."""
+
+    def carried_text(self, decoded: D, policy: FilterPolicy) -> PromptContent | None:
+        """Text that travels with the content, where there is any and the policy keeps it: judged as a prompt."""
+
+    def keeping(self, decoded: D, policy: FilterPolicy, text: PromptContent | None) -> D:
+        """The content, knowing what its release keeps beside it: as the policy says, and of texts only `text`."""
 
     def detect(
         self, detector: DetectorT, batch: Sequence[D], policies: Sequence[FilterPolicy] = ()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from filters.carrying import joined, text_case
 from filters.case import Case, open_cases
 from filters.decide import Decision, decide
 from filters.errors import (
@@ -108,7 +109,7 @@ class FilterPipeline:
         return case
 
     def _judge(self, cases: Sequence[Case], medium: AnyMedium, deadline: float | None) -> None:
-        for step in (self._decode, self._detect, self._decide, self._act, self._verify):
+        for step in (self._decode, self._detect, self._decide, self._carry, self._act, self._verify):
             if self._is_over(deadline):
                 _fail_all(open_cases(cases), DetectorTimeout("the batch deadline passed"), "detect")
             step(open_cases(cases), medium, deadline)
@@ -188,6 +189,22 @@ class FilterPipeline:
         with self._stage("decide", cases):
             for case in cases:
                 case.decision = _decision(case, medium.kind)
+
+    def _carry(self, cases: Sequence[Case], medium: AnyMedium, deadline: float | None) -> None:
+        """Have the text judged that the policy keeps with the content, and tell the content what its release keeps."""
+        texts = {
+            id(case): text_case(case, text)
+            for case in cases
+            if case.policy and (text := medium.carried_text(case.decoded, case.policy)) is not None
+        }
+        judging = self._media.get(ContentKind.PROMPT)
+        if judging is not None:
+            for chunk in _chunks(list(texts.values()), judging):
+                self._judge(chunk, judging, deadline)
+        for case in cases:
+            kept = joined(case, texts[id(case)]) if id(case) in texts else None
+            if case.open and case.policy:
+                case.decoded = medium.keeping(case.decoded, case.policy, kept)
 
     def _act(self, cases: Sequence[Case], medium: AnyMedium, deadline: float | None) -> None:
         del deadline

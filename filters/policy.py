@@ -86,6 +86,14 @@ class MetadataHandling(StrEnum):
     KEEP = "keep"
 
 
+class Keepable(StrEnum):
+    """Metadata that a release can keep, written afresh: `generation`, the parameters that generators write (judged as
+    prompts); `digital_source_type`, IPTC's word for how a picture was made ("by a trained algorithm")."""
+
+    GENERATION = "generation"
+    DIGITAL_SOURCE_TYPE = "digital_source_type"
+
+
 class OnUnsupportedLanguage(StrEnum):
     """What a prompt gets at least, whose language no name model was made for."""
 
@@ -117,6 +125,15 @@ class ImageSection(PolicyPart):
 
     rules: tuple[ImageRule, ...] = ()
     metadata: MetadataHandling = MetadataHandling.STRIP
+    keep_metadata: tuple[Keepable, ...] = Field(
+        default=(), description="With `metadata: strip`: what is written into releases all the same."
+    )
+
+    @model_validator(mode="after")
+    def _keep_metadata_goes_with_strip(self) -> Self:
+        if self.keep_metadata and self.metadata is not MetadataHandling.STRIP:
+            raise ValueError("`keep_metadata` goes with `metadata: strip`; `metadata: keep` keeps everything")
+        return self
 
 
 Section = PromptSection | ImageSection
@@ -155,6 +172,12 @@ class PolicySpec(PolicyPart):
     def _canary_percent_goes_with_canary(self) -> Self:
         if (self.mode is Mode.CANARY) != (self.canary_percent is not None):
             raise ValueError("`canary_percent` and `mode: canary` go together")
+        return self
+
+    @model_validator(mode="after")
+    def _generation_is_judged_by_prompt_rules(self) -> Self:
+        if self.images and Keepable.GENERATION in self.images.keep_metadata and self.prompts is None:
+            raise ValueError("`generation` is judged as prompts are: add a `prompts` section, or keep something else")
         return self
 
 

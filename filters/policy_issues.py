@@ -43,6 +43,7 @@ class IssueCode(StrEnum):
     UNLESS_WITHOUT_EFFECT = "VS107"
     REVERSIBLE = "VS108"
     NOTHING_SHARED = "VS109"
+    KEPT_METADATA = "VS110"
 
     @property
     def severity(self) -> Severity:

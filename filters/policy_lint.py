@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from filters.findings import CARRY_ATTRIBUTES, EntityType
-from filters.policy import FilterPolicy, ImageRule, Mode, PromptRule, Section
+from filters.policy import FilterPolicy, ImageRule, MetadataHandling, Mode, PromptRule, Section
 from filters.policy_issues import IssueCode, PolicyIssue
 from filters.policy_operators import CosmeticOperator, EncryptText, GeneraliseText
 from filters.policy_yaml import Path, YamlTree
@@ -39,6 +39,11 @@ def policy_warnings(policy: FilterPolicy, tree: YamlTree) -> Iterator[PolicyIssu
             yield PolicyIssue.at(tree.source, tree.key_place(("spec",)), IssueCode.ABSENT_SECTION, message)
         else:
             yield from _section_warnings(section, path, tree)
+    if policy.spec.images and policy.spec.images.metadata is MetadataHandling.KEEP:
+        message = "`metadata: keep` releases places, names, serial numbers and prompts that nobody has judged"
+        hint = "use `strip`, and `keep_metadata` for what the audience needs"
+        place = tree.place(("spec", "images", "metadata"))
+        yield PolicyIssue.at(tree.source, place, IssueCode.KEPT_METADATA, message, hint)
 
 
 def _not_enforced(policy: FilterPolicy, tree: YamlTree) -> Iterator[PolicyIssue]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from filters.carried import Carried
 from filters.written import WrittenSpan
 
 
@@ -48,10 +49,14 @@ class PromptContent:
 
 @dataclass(frozen=True, slots=True)
 class ImageContent:
-    """One encoded image file, with the media type that its sender declared, if any."""
+    """One encoded image file, with the media type that its sender declared, if any.
+
+    `carried` is the metadata that redaction wrote into it; empty in whatever comes from outside.
+    """
 
     data: bytes = field(repr=False)
     media_type: str | None = None
+    carried: Carried = field(default_factory=Carried, repr=False, compare=False)
 
     @property
     def kind(self) -> ContentKind:

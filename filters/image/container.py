@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
+from filters.carried import Carried
 from filters.errors import UnsupportedMedia
 from filters.image.formats import ImageFormat
 from filters.protocols import Pixels
@@ -72,6 +73,7 @@ class Container:
         default_outside: the first frame is for viewers that do not animate, and no part of the animation.
         metadata: kinds of everything in the file beyond the structure of its format.
         scans: passes that a decoder makes over the pixels.
+        carried: metadata that a release may keep, as it was read: nobody has judged it.
         release: the format of a release, where it is not the file's own.
     """
 
@@ -86,6 +88,7 @@ class Container:
     default_outside: bool = False
     metadata: tuple[str, ...] = ()
     scans: int = 1
+    carried: Carried = field(default_factory=Carried, repr=False)
     release: ImageFormat | None = None
 
     @property
@@ -125,7 +128,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedImage:
-    """An image as detectors and operators see it. `loop`, `default_outside`, `hints`, `metadata`: see `Container`."""
+    """An image as detectors and operators see it. `loop`, `default_outside`, `hints`, `metadata`: see `Container`.
+
+    `carried` is what the file holds of metadata that a release may keep, unjudged; `kept` is what its release carries.
+    """
 
     format: ImageFormat
     frames: tuple[Frame, ...]
@@ -133,6 +139,8 @@ class DecodedImage:
     loop: int | None = None
     default_outside: bool = False
     metadata: tuple[str, ...] = ()
+    carried: Carried = field(default_factory=Carried, repr=False)
+    kept: Carried = field(default_factory=Carried, repr=False)
 
 
 class ImageCodec(Protocol):

@@ -73,6 +73,7 @@ class ImageReader:
             loop=container.loop,
             default_outside=container.default_outside,
             metadata=tuple(dict.fromkeys(notes)),
+            carried=container.carried,
         )
 
     def _frames(self, container: Container, notes: list[str]) -> Iterator[Frame]:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
+from filters.carried import Carried
 from filters.errors import PayloadTooLarge, UnsupportedMedia
+from filters.image.carried_read import exif_carried
 from filters.image.colour import to_raster
 from filters.image.container import Container, DecodedImage, EncodeHints, Raster, StoredFrame, corrupt, truncated
 from filters.image.formats import ImageFormat
 from filters.image.limits import MAX_PARTS
-from filters.image.metadata import TRAILING, jpeg_metadata
+from filters.image.metadata import TRAILING, jpeg_metadata, with_embedded
 from filters.image.orientation import exif_orientation
 
 _SOI, _EOI, _SOS, _DQT = 0xD8, 0xD9, 0xDA, 0xDB
@@ -28,6 +30,7 @@ Fill bytes in front are cut off afterwards: as part of the pattern they would be
 _FILL = b"\xff"
 _EXIF = b"Exif\x00"
 _EXIF_HEADER = 6
+_XMP = b"http://ns.adobe.com/xap/1.0/\x00"
 _ICC = b"ICC_PROFILE\x00"
 _ICC_HEADER = 14
 _JFIF = b"JFIF\x00"
@@ -111,7 +114,9 @@ class JpegCodec:
         """See `ImageCodec.parse`."""
         segments, names = read_segments(data)
         header = _frame_header(segments)
-        names += [name for segment in segments if (name := jpeg_metadata(segment.marker, segment.payload))]
+        for segment in segments:
+            if name := jpeg_metadata(segment.marker, segment.payload):
+                names += with_embedded(name, segment.payload)
         file = b"\xff\xd8" + b"".join(_structure(segment) for segment in segments) + b"\xff\xd9"
         return Container(
             format=ImageFormat.JPEG,
@@ -122,6 +127,7 @@ class JpegCodec:
             orientation=_orientation(segments),
             icc=_icc(segments),
             metadata=tuple(dict.fromkeys(names)),
+            carried=_carried(segments),
             scans=sum(segment.marker == _SOS for segment in segments),
         )
 
@@ -213,6 +219,12 @@ def _orientation(segments: Sequence[Segment]) -> int:
         if segment.marker == _APP1 and segment.payload.startswith(_EXIF):
             return exif_orientation(segment.payload[_EXIF_HEADER:])
     return 1
+
+
+def _carried(segments: Sequence[Segment]) -> Carried:
+    blocks = [segment.payload for segment in segments if segment.marker == _APP1]
+    exif = next((block for block in blocks if block.startswith(_EXIF)), b"")
+    return exif_carried(exif[_EXIF_HEADER:], (block for block in blocks if block.startswith(_XMP)))
 
 
 def _icc(segments: Sequence[Segment]) -> bytes | None:

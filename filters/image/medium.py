@@ -1,11 +1,14 @@
 """Images as a medium of the pipeline."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from filters.carried import Carried, CarriedText
 from filters.decide import Hit
 from filters.errors import InferenceError, RecordError
 from filters.findings import Detection, EntityType, Finding, ImageFinding
 from filters.image.bmp import BmpCodec
+from filters.image.carried_write import CARRYING, carrying
 from filters.image.container import DecodedImage, Frame, ImageCodec
 from filters.image.decode import ImageReader
 from filters.image.formats import ImageFormat
@@ -15,16 +18,19 @@ from filters.image.jpeg import JpegCodec
 from filters.image.limits import ImageLimits
 from filters.image.metadata import metadata_findings
 from filters.image.png import PngCodec
+from filters.image.read_back import check_release
 from filters.image.redact import redacted
 from filters.image.tiff import TiffCodec
 from filters.image.views import merged, same_frame, views
 from filters.image.webp import WebpCodec
-from filters.policy import FilterPolicy
+from filters.policy import FilterPolicy, Keepable
 from filters.protocols import ImageDetector, Pixels
-from filters.records import ContentKind, ImageContent
+from filters.records import ContentKind, ImageContent, PromptContent
 
 DEFAULT_BATCH_WEIGHT = 256 * 1024 * 1024
 _BYTES_PER_PIXEL = 4
+_WRITTEN = frozenset({"tEXt", "iTXt", "EXIF", "XMP"})
+"""What `decode` calls the metadata that releases carry."""
 
 
 class ImageMedium:
@@ -86,8 +92,16 @@ class ImageMedium:
         return self._reader.decode(content)
 
     def reopen(self, content: ImageContent) -> DecodedImage:
-        """As `decode`: a release has the frames of its original."""
-        return self._reader.decode(content)
+        """As `decode`, with the metadata read back: a release carries what was written into it and nothing else.
+
+        Raises:
+            RedactionError: `metadata_left`; besides, what `decode` raises.
+        """
+        check_release(content.data, content.carried)
+        image = self._reader.decode(content)
+        written = _WRITTEN if content.carried else frozenset()
+        left = tuple(name for name in image.metadata if name not in written)
+        return replace(image, metadata=left, kept=content.carried)
 
     def language(self, decoded: DecodedImage) -> None:
         """None: text in images is read by detectors."""
@@ -95,6 +109,22 @@ class ImageMedium:
     def own_findings(self, decoded: DecodedImage) -> Sequence[Finding]:
         """One METADATA finding of the file where it holds anything beyond pixels and structure."""
         return metadata_findings(decoded.metadata)
+
+    def carried_text(self, decoded: DecodedImage, policy: FilterPolicy) -> PromptContent | None:
+        """Generation parameters, a field each, where the policy keeps them."""
+        texts = decoded.carried.texts if decoded.format in CARRYING and Keepable.GENERATION in _kept(policy) else ()
+        return PromptContent({f"{number}": each.text for number, each in enumerate(texts)}) if texts else None
+
+    def keeping(self, decoded: DecodedImage, policy: FilterPolicy, text: PromptContent | None) -> DecodedImage:
+        """The image, with the judged parameters and the digital source type to be written as the policy says."""
+        fields = text.fields if text else {}
+        texts = [
+            CarriedText(each.key, fields[f"{number}"])
+            for number, each in enumerate(decoded.carried.texts)
+            if f"{number}" in fields
+        ]
+        word = decoded.carried.digital_source_type if Keepable.DIGITAL_SOURCE_TYPE in _kept(policy) else None
+        return replace(decoded, kept=Carried(tuple(texts), word))
 
     def detect(
         self,
@@ -117,13 +147,21 @@ class ImageMedium:
         return [_findings(image, seen, answers, detector.name) for image, seen in zip(batch, places, strict=True)]
 
     def redact(self, decoded: DecodedImage, hits: Sequence[Hit], tenant: str) -> ImageContent:  # noqa: ARG002
-        """The image in its own format with every hit covered, encoded from arrays; `tenant` changes nothing.
+        """The image in its own format with every hit covered, encoded from arrays, with `decoded.kept` written into it.
+
+        `tenant` changes nothing.
 
         Raises:
             RedactionError: a hit cannot be placed, or the encoder failed.
         """
         clean = redacted(decoded, hits)
-        return ImageContent(self._codecs[clean.format].encode(clean), clean.format.value)
+        encoded = self._codecs[clean.format].encode(clean)
+        data, carried = carrying(encoded, clean.format, decoded.kept)
+        return ImageContent(data, clean.format.value, carried)
+
+
+def _kept(policy: FilterPolicy) -> Sequence[Keepable]:
+    return policy.spec.images.keep_metadata if policy.spec.images else ()
 
 
 def _show(frames: Sequence[Frame], index: int, shown: list[Pixels]) -> range:

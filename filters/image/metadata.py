@@ -4,9 +4,11 @@ The allow-lists below are closed: a part that is not on them, or is longer than 
 fixed words, since the file chooses chunk names and key words, and these may be content.
 """
 
+import re
 from collections.abc import Iterable
 
 from filters.findings import UNSEEN_DETECTOR, EntityType, FindingSource, ImageFinding
+from filters.image.exif_file import may_hold_image
 
 DETECTOR = "metadata"
 TRAILING = "trailing_bytes"
@@ -18,7 +20,14 @@ HIDDEN_DATA = "data_after_pixels"
 UNUSED_COLOURS = "unused_palette_entries"
 CONVERTED = "converted_format"
 """The file is of a format that is judged, but released as another."""
-_UNSEEN = frozenset({TRAILING, "MPF", "sub-image", CONVERTED})
+EMBEDDED = "embedded_image"
+"""A part that holds, or may hold, a picture of its own: a thumbnail, a depth map, whatever nobody can read."""
+_UNSEEN = frozenset({TRAILING, "MPF", "sub-image", CONVERTED, EMBEDDED})
+_MAY_EMBED = frozenset({"JFIF thumbnail", "JUMBF", "C2PA", "caBX", "fdAT", "other segment", "other chunk"})
+_PHOTOSHOP_THUMBNAILS = (b"8BIM\x04\x09", b"8BIM\x04\x0c")
+"""Image resources 1033 and 1036 (Adobe Photoshop File Formats Specification)."""
+_CODED_PICTURE = re.compile(rb"[A-Za-z0-9+/=]{1024}|[Tt]humbnail|Raw profile type")
+"""Base64 long enough for a picture, a thumbnail's element in XMP, ImageMagick's profiles in hexadecimal digits."""
 
 _APP0, _APP1, _APP2, _APP11, _APP13, _APP14, _COM = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE, 0xFE
 _JPEG_STRUCTURE = frozenset({0xC0, 0xC1, 0xC2, 0xC4, 0xDA, 0xDB, 0xDD})
@@ -75,6 +84,23 @@ def png_metadata(name: bytes, length: int, *, repeated: bool) -> str | None:
 def webp_metadata(name: bytes) -> str:
     """What a WebP chunk that is no structure is."""
     return _WEBP_NAMES.get(name, "other chunk")
+
+
+def with_embedded(name: str, payload: bytes) -> list[str]:
+    """A part's name, and `EMBEDDED` where the part may hold a picture, which no detector saw."""
+    return [name, EMBEDDED] if _embeds(name, payload) else [name]
+
+
+def _embeds(name: str, payload: bytes) -> bool:
+    if name in _MAY_EMBED or name.startswith("APP"):
+        return True
+    if name in {"EXIF", "eXIf"}:
+        return may_hold_image(payload.removeprefix(b"Exif\x00\x00"))
+    if name == "IPTC":
+        return any(resource in payload for resource in _PHOTOSHOP_THUMBNAILS)
+    if name == "zTXt" or (name == "iTXt" and payload.partition(b"\x00")[2][:1] != b"\x00"):
+        return True  # deflated
+    return name in {"XMP", "tEXt", "iTXt", "COM"} and _CODED_PICTURE.search(payload) is not None
 
 
 def metadata_findings(names: Iterable[str]) -> tuple[ImageFinding, ...]:

@@ -8,10 +8,11 @@ import numpy as np
 from PIL import Image
 
 from filters.image.apng import animation_control, read_animation, write_animation
+from filters.image.carried_read import png_carried
 from filters.image.colour import MAX_ICC_BYTES, to_raster
 from filters.image.container import Container, DecodedImage, Raster, StoredFrame, corrupt
 from filters.image.formats import ImageFormat
-from filters.image.metadata import HIDDEN_DATA, TRAILING, UNUSED_COLOURS, png_metadata
+from filters.image.metadata import HIDDEN_DATA, TRAILING, UNUSED_COLOURS, png_metadata, with_embedded
 from filters.image.orientation import exif_orientation
 from filters.image.png_file import (
     SIGNATURE,
@@ -58,6 +59,7 @@ class PngCodec:
             loop=animation_control(chunks)[1] if animated else None,
             default_outside=outside,
             metadata=tuple(dict.fromkeys(names)),
+            carried=png_carried((chunk.name, chunk.data) for chunk in chunks),
         )
 
     def decode(self, frame: StoredFrame, icc: bytes | None) -> Raster:
@@ -121,7 +123,7 @@ def _metadata(chunks: Sequence[Chunk], header: ImageHeader, *, animated: bool) -
         name = png_metadata(chunk.name, len(chunk.data), repeated=chunk.name in seen)
         seen.add(chunk.name)
         if name:
-            names.append(name)
+            names += with_embedded(name, chunk.data)
     return names + (["IEND data"] if chunks[-1].data else [])
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from filters.decide import Hit
 from filters.errors import RedactionError
-from filters.findings import BoundingBox, EntityType, ImageFinding
+from filters.findings import BoundingBox, EntityType, FindingSource, ImageFinding
 from filters.image.container import DecodedImage, Frame
 from filters.image.hidden import cleaned
 from filters.image.operators import (
@@ -46,7 +46,7 @@ class _Cover:
 def redacted(image: DecodedImage, hits: Sequence[Hit]) -> DecodedImage:
     """The image with every hit covered, alpha inside the areas opaque, and nothing left that is not seen.
 
-    A hit for metadata covers nothing: the release is encoded from arrays in any case.
+    A hit of the file covers nothing: the release is encoded from arrays in any case, and carries `kept` alone.
 
     Raises:
         RedactionError: a hit has no operator for images, no box, or a box outside its frame.
@@ -56,7 +56,7 @@ def redacted(image: DecodedImage, hits: Sequence[Hit]) -> DecodedImage:
         finding = hit.finding
         if not isinstance(finding, ImageFinding):
             raise RedactionError("a hit is not of an image", reason="wrong_kind")
-        if finding.entity_type is EntityType.METADATA and finding.box is None:
+        if finding.box is None and finding.source is FindingSource.FILE:
             continue
         covers.setdefault(finding.frame, []).append(_cover(image, finding, hit.operator))
     frames = (_covered(frame, covers.get(index, [])) for index, frame in enumerate(image.frames))

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from PIL import Image
 
+from filters.image.carried_read import exif_carried
 from filters.image.colour import to_raster
 from filters.image.compose import any_alpha, changed_area, cropped
 from filters.image.container import (
@@ -19,7 +20,7 @@ from filters.image.container import (
     truncated,
 )
 from filters.image.formats import ImageFormat
-from filters.image.metadata import TRAILING, webp_metadata
+from filters.image.metadata import TRAILING, webp_metadata, with_embedded
 from filters.image.orientation import exif_orientation
 from filters.image.vp8_quality import vp8_quality
 from filters.image.webp_file import (
@@ -63,7 +64,7 @@ class WebpCodec:
         names = [TRAILING] if end < len(data) else []
         if chunks[0].name != b"VP8X":
             frame, more = _still(chunks[:1], None)
-            names += more + [webp_metadata(chunk.name) for chunk in chunks[1:]]
+            names += more + _names(chunks[1:])
             return _container(frame.width, frame.height, [frame], chunks, names)
         return self._extended(chunks, names)
 
@@ -82,7 +83,7 @@ class WebpCodec:
                 frames.append(frame)
                 names += more
             elif chunk.name != b"ANIM":
-                names.append(webp_metadata(chunk.name))
+                names += _names([chunk])
         if not frames:
             raise corrupt("an animation without frames")
         return _container(width, height, frames, chunks, names, loop=_loop(chunks))
@@ -124,7 +125,12 @@ def _container(
         icc=_first(chunks, b"ICCP") or None,
         loop=loop,
         metadata=tuple(dict.fromkeys(names)),
+        carried=exif_carried(exif.removeprefix(_EXIF), (chunk.data for chunk in chunks if chunk.name == b"XMP ")),
     )
+
+
+def _names(chunks: Sequence[Chunk]) -> list[str]:
+    return [name for chunk in chunks for name in with_embedded(webp_metadata(chunk.name), chunk.data)]
 
 
 def _still(chunks: Sequence[Chunk], size: tuple[int, int] | None) -> tuple[StoredFrame, list[str]]:
@@ -141,7 +147,7 @@ def _still(chunks: Sequence[Chunk], size: tuple[int, int] | None) -> tuple[Store
     if alpha is not None and bitstream.name == b"VP8 ":
         used.add(id(alpha))
         parts = [write_extended_header(width, height, ALPHA_FLAG), write_chunk(b"ALPH", alpha.data), *parts]
-    names = [webp_metadata(chunk.name) for chunk in chunks if id(chunk) not in used]
+    names = _names([chunk for chunk in chunks if id(chunk) not in used])
     return StoredFrame(width, height, write_file(*parts)), names
 
 

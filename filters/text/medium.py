@@ -87,6 +87,18 @@ class PromptMedium:
         """Of all texts together, the first ones first."""
         return language_of("\n".join(Reading(decoded).content.fields.values()))
 
+    def carried_text(self, decoded: PromptContent, policy: FilterPolicy) -> None:
+        """None: a prompt is all text."""
+
+    def keeping(
+        self,
+        decoded: PromptContent,
+        policy: FilterPolicy,  # noqa: ARG002  the protocol's
+        text: PromptContent | None,  # noqa: ARG002  the protocol's
+    ) -> PromptContent:
+        """The prompt as it is."""
+        return decoded
+
     def detect(
         self,
         detector: TextDetector | PolicyTextDetector,

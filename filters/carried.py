@@ -1,0 +1,22 @@
+"""Metadata that a release may carry: read from a file, or written afresh into one."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class CarriedText:
+    """Generation parameters: a PNG keyword, or `exif:` and a tag's four hex digits, and the text."""
+
+    key: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Texts in file order, and a word of IPTC's `digitalsourcetype` NewsCodes; None where the file names none."""
+
+    texts: tuple[CarriedText, ...] = ()
+    digital_source_type: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.texts) or self.digital_source_type is not None
