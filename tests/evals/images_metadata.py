@@ -1,15 +1,20 @@
 """What survives a release: `python -m tests.evals.images_metadata [folder]`.
 
 Every file of the evaluation material's `metadata` and `frames`, and eight orientations of one photograph, is released
-as for a tenant that strips metadata, and read back by a walk of its own that shares no code with the filter.
+as for a tenant that strips metadata, and read back by a walk of its own that shares no code with the filter, and by
+exiftool (Debian's libimage-exiftool-perl) where it is installed.
 """
 
 import io
+import json
+import shutil
 import struct
+import subprocess
 import sys
+import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +31,22 @@ HALF_TICK = 0.005
 _JPEG_KEPT = {0xE0, 0xEE, 0xC0, 0xC1, 0xC2, 0xC4, 0xDA, 0xDB, 0xDD}
 _PNG_KEPT = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"fcTL", b"fdAT"}
 _WEBP_KEPT = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"}
+_EXIFTOOL_GROUPS = {"SourceFile", "System", "ExifTool", "Composite"}
+"""What exiftool says of itself, of the file system, and computes."""
+_EXIFTOOL_KEPT = {
+    "File": "BitsPerSample ColorComponents EncodingProcess ExifByteOrder FileType FileTypeExtension ImageHeight "
+    "ImageWidth MIMEType YCbCrSubSampling BMPVersion Planes BitDepth Compression ImageLength PixelsPerMeterX PixelsPerMeterY "
+    "NumColors NumImportantColors",
+    "GIF": "AnimationIterations BackgroundColor BitsPerPixel ColorResolutionDepth Duration FrameCount GIFVersion "
+    "HasColorMap ImageHeight ImageWidth TransparentColor",
+    "IFD": "BitsPerSample Compression ImageHeight ImageWidth PhotometricInterpretation PlanarConfiguration "
+    "RowsPerStrip SamplesPerPixel StripByteCounts StripOffsets SampleFormat ExtraSamples Predictor",
+    "JFIF": "JFIFVersion ResolutionUnit XResolution YResolution",
+    "PNG": "AnimationFrames AnimationPlays BitDepth ColorType Compression Filter ImageHeight ImageWidth Interlace",
+    "RIFF": "AnimationLoopCount BackgroundColor Duration HorizontalScale ImageHeight ImageWidth VP8Version "
+    "VerticalScale WebP_Flags AlphaPreprocessing AlphaFiltering AlphaCompression AlphaIsUsed",
+}
+"""exiftool's names of pixels and their structure, by group."""
 _TIFF_KEPT = {256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 282, 283, 284, 296, 317, 338, 339}
 
 
@@ -40,6 +61,7 @@ class Released:
     frames: int = 0
     frames_kept: bool = True
     timing_kept: bool = True
+    output: bytes = field(default=b"", repr=False)
 
 
 def released(name: str, data: bytes) -> Released:
@@ -58,6 +80,7 @@ def released(name: str, data: bytes) -> Released:
         frames=len(image.frames),
         frames_kept=after == before and len(image.frames) >= before,
         timing_kept=abs(seconds - seconds_after) < HALF_TICK * after,
+        output=output,
     )
 
 
@@ -121,6 +144,39 @@ def _by_pillow(data: bytes) -> Iterator[str]:
         yield "trailing"
 
 
+def exiftool() -> str | None:
+    """Where exiftool is, if it is installed."""
+    return shutil.which("exiftool")
+
+
+def exiftool_survivors(files: Mapping[str, bytes]) -> dict[str, list[str]]:
+    """By name of file, what exiftool finds beyond structure, warnings of trailers included; empty where all is clean.
+
+    Raises:
+        FileNotFoundError: it is not installed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {}
+        for number, (name, data) in enumerate(files.items()):
+            with Image.open(io.BytesIO(data)) as image:
+                path = Path(folder) / f"{number}.{str(image.format).lower()}"
+            path.write_bytes(data)
+            paths[str(path)] = name
+        command = [exiftool() or "exiftool", "-json", "-G1", "-a", "-u", "-U", "-ee", folder]
+        answer = subprocess.run(command, capture_output=True, check=True, timeout=300)
+        rows = json.loads(answer.stdout)
+    if len(rows) != len(paths):
+        raise ValueError(f"exiftool read {len(rows)} of {len(paths)} files")
+    found = {paths[row["SourceFile"]]: [key for key in row if not _is_structure(key)] for row in rows}
+    return {name: left for name, left in found.items() if left}
+
+
+def _is_structure(key: str) -> bool:
+    group, _, tag = key.partition(":")
+    kept = _EXIFTOOL_KEPT.get(group.rstrip("0123456789"), "").split()
+    return (group in _EXIFTOOL_GROUPS and tag not in {"Warning", "Error"}) or tag in kept
+
+
 def orientations() -> Iterator[tuple[str, bytes]]:
     """One picture of noise in blocks, stored in each of the eight orientations."""
     blocks = np.random.default_rng(1).integers(0, 255, (6, 9, 3), np.uint8).repeat(16, axis=0).repeat(16, axis=1)
@@ -152,9 +208,13 @@ def main() -> int:
     console.print("refused:", dict(Counter(row.refused for row in rows if row.refused)))
     console.print("named:", dict(Counter(name for row in judged for name in row.named).most_common()))
     console.print(f"with anything that survived, or frames or timing changed: {len(bad)}")
+    left = exiftool_survivors({row.name: row.output for row in judged}) if exiftool() else {}
+    console.print(
+        f"with anything that exiftool finds: {len(left) if exiftool() else 'exiftool is not installed'}", left
+    )
     for row in [*bad, *(row for row in rows if row.refused)]:
         console.print(row)
-    return 1 if bad else 0
+    return 1 if bad or left else 0
 
 
 if __name__ == "__main__":

@@ -242,7 +242,30 @@ WARNINGS = [
     pytest.param([("0.4", "0")], (12, 39, "VS104"), id="score 0"),
     pytest.param([("    rules:\n      - {entities: [CREDIT_CARD], action: reject}", "    rules: []")], (7, 3, "VS105")),
     pytest.param([(GOOD[GOOD.index("  images") :], "")], (4, 1, "VS106"), id="no section"),
+    pytest.param([("  images:\n", "  images:\n    metadata: keep\n")], (11, 15, "VS110"), id="keep"),
 ]
+
+
+KEEP_METADATA = [
+    pytest.param("keep_metadata: [generation, digital_source_type]", [], id="both"),
+    pytest.param("metadata: keep\n    keep_metadata: [generation]", ["VS015"], id="with keep"),
+    pytest.param("keep_metadata: [icc]", ["VS013"], id="something else"),
+    pytest.param("keep_metadata: generation", ["VS012"], id="no list"),
+]
+
+
+@pytest.mark.parametrize(("text", "codes"), KEEP_METADATA)
+def test_what_of_metadata_can_be_kept(text, codes):
+    """A list of two words, with stripping."""
+    assert [code for _, _, code in seen(changed(("  images:\n", f"  images:\n    {text}\n")))] == codes
+
+
+def test_generation_needs_prompt_rules():
+    """What no prompt rule judges cannot be kept; the source type can."""
+    prompts = GOOD[GOOD.index("  prompts") : GOOD.index("  images")]
+    for word, codes in (("generation", ["VS015"]), ("digital_source_type", ["VS106"])):
+        text = changed((prompts, ""), ("  images:\n", f"  images:\n    keep_metadata: [{word}]\n"))
+        assert [code for _, _, code in seen(text)] == codes
 
 
 @pytest.mark.parametrize(("changes", "place"), WARNINGS)
