@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from filters.errors import DetectionError
 from filters.findings import BoundingBox, Detection, EntityType, FindingSource, Outline
+from filters.image.document_text import DocumentTextDetector
 from filters.image.layout import JoinedText, readings
 from filters.image.text_lines import LineReader, TextLine
 from filters.protocols import Pixels, TextDetector
@@ -20,7 +21,7 @@ class TextInImageDetector:
 
     Args:
         reader: finds and reads lines.
-        text: asked for all lines of a batch at once, joined as they stand on the page.
+        text: asked for all lines of a batch at once, joined as they stand on the page; so is `DocumentTextDetector`.
     """
 
     sources = frozenset({FindingSource.TEXT_IN_IMAGE})
@@ -28,9 +29,10 @@ class TextInImageDetector:
     def __init__(self, reader: LineReader, text: Sequence[TextDetector]) -> None:
         self.name = reader.name
         self._reader = reader
-        self._text = tuple(text)
-        self.entities: frozenset[EntityType] = frozenset().union(*(each.entities for each in text))
-        self.digest = hashlib.sha256("\n".join([reader.digest, *(each.digest for each in text)]).encode()).hexdigest()
+        self._text: tuple[TextDetector, ...] = (*text, DocumentTextDetector())
+        self.entities: frozenset[EntityType] = frozenset().union(*(each.entities for each in self._text))
+        digests = [reader.digest, *(each.digest for each in self._text)]
+        self.digest = hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
     def detect(self, batch: Sequence[Pixels]) -> list[list[Detection]]:
         """See `ImageDetector.detect`.

@@ -39,17 +39,26 @@ SHARED_CHARACTERS = 3
 """In a row: from so many on, a private line counts as readable."""
 LIKENESS = 0.75
 """From here on, a line that is not private counts as readable."""
-_PHONE = re.compile(r"(?:tel|fax|phone|h/?p)\D{0,8}[\d\-() ]{7,}", re.IGNORECASE)
-_ENTITIES = (
-    ["PERSON", "ORGANIZATION", "ADDRESS", "LOCATION", "PHONE_NUMBER", "CREDIT_CARD", "DATE_TIME", "DATE_OF_BIRTH", "EMAIL_ADDRESS"]
-)
+_PHONE = re.compile(r"(?:tel|fax|phone|h/?p)\D{0,8}(\d[\d\-() ]{6,})", re.IGNORECASE)
+_ENTITIES = [
+    "PERSON",
+    "ORGANIZATION",
+    "ADDRESS",
+    "LOCATION",
+    "PHONE_NUMBER",
+    "CREDIT_CARD",
+    "DATE_TIME",
+    "DATE_OF_BIRTH",
+    "EMAIL_ADDRESS",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Transcribed:
-    """A line of the material: what it says, its box, and what it is (`other` where it is not private)."""
+    """A line of the material: what it says, its private part, its box, and what it is (`other`: not private)."""
 
     text: str
+    private: str
     box: tuple[int, int, int, int]
     kind: str
 
@@ -66,7 +75,7 @@ class Looked:
     def readable(self) -> bool:
         """Of a private line: a part of it; of another: as well as before."""
         if self.line.kind != "other":
-            return _common(_plain(self.line.text), _plain(self.after)) >= min(SHARED_CHARACTERS, len(self.line.text))
+            return _common(_plain(self.line.private), _plain(self.after)) >= SHARED_CHARACTERS
         return _like(self.line.text, self.after)
 
 
@@ -80,7 +89,10 @@ def transcribed(folder: Path, name: str) -> list[Transcribed]:
             numbers = [int(part) for part in row[:8]]
             text = ",".join(row[8:])
             box = (min(numbers[::2]), min(numbers[1::2]), max(numbers[::2]), max(numbers[1::2]))
-            lines.append(Transcribed(text, box, _kind(text, address, firm, key.get("date", ""))))
+            kind = _kind(text, address, firm, key.get("date", ""))
+            value = _PHONE.search(text) if kind == "phone" else None
+            private = key["date"] if kind == "date" else value[1] if value else text
+            lines.append(Transcribed(text, private, box, kind))
     return lines
 
 
