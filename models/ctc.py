@@ -17,6 +17,7 @@ HEIGHT = 48
 """Pixels: of the model's input."""
 _LEAST_WIDTH, _MOST_WIDTH, WIDTH_STEP = 48, 2_400, 64
 """Pixels. Longer lines are squeezed; with few different widths, few plans are made."""
+GLANCE_WIDTH = 192
 _MOST_OVERSAMPLING = 8
 _MIDDLE = 127.5
 _BLANK = 0
@@ -63,6 +64,13 @@ class Ctc:
         tensor = np.zeros((3, HEIGHT, -(-content // WIDTH_STEP) * WIDTH_STEP), np.float32)
         tensor[:, :, :content] = (line[:, :, ::-1].transpose(2, 0, 1).astype(np.float32) - _MIDDLE) / _MIDDLE
         return Strip(tensor, content)
+
+    def glance(self, strip: Strip) -> Tensor:
+        """The beginning of a line, `(3, 48, 192)`, for a model that tells whether it stands on its head."""
+        tensor = np.zeros((3, HEIGHT, GLANCE_WIDTH), np.float32)
+        shown = min(strip.content, GLANCE_WIDTH)
+        tensor[:, :, :shown] = strip.tensor[:, :, :shown]
+        return tensor
 
     def read(self, answer: Tensor, strip: Strip) -> Reading:
         """The text of one answer `(steps, characters)`: repeats and blanks are dropped.

@@ -21,8 +21,8 @@ SIDE_STEP = 32
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 """The files beside the weights of a token classifier, named as Hugging Face's exports name them."""
-RECOGNIZER = "recognizer.onnx"
-"""Beside the weights that find lines of text: those that read them."""
+RECOGNIZER, TURNED = "recognizer.onnx", "turned.onnx"
+"""Beside the weights that find lines of text: those that read them, and that tell which stand on their heads."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -54,7 +54,7 @@ class Family(StrEnum):
     @property
     def companions(self) -> frozenset[str]:
         """The files that it needs beside the weights."""
-        needed = {Family.TOKEN_CLASSIFICATION: {CONFIG, TOKENIZER}, Family.PPOCR: {RECOGNIZER}}
+        needed = {Family.TOKEN_CLASSIFICATION: {CONFIG, TOKENIZER}, Family.PPOCR: {RECOGNIZER, TURNED}}
         return frozenset(needed.get(self, ()))
 
 

@@ -1,4 +1,4 @@
-"""Lines of text in frames: PaddleOCR's detector cuts them out, its recogniser reads them."""
+"""Lines of text in frames: PaddleOCR's models find them, tell which stand on their heads, and read them."""
 
 import hashlib
 import json
@@ -10,9 +10,10 @@ from filters.errors import InferenceError, ModelError
 from filters.image.text_lines import TextLine
 from filters.protocols import Pixels
 from models.batching import map_in_buckets, stack
-from models.ctc import HEIGHT, WIDTH_STEP, Ctc, Reading, Strip
+from models.boxes import checked
+from models.ctc import GLANCE_WIDTH, HEIGHT, WIDTH_STEP, Ctc, Reading, Strip
 from models.dbnet import DbNet, Line, Quad
-from models.manifest import RECOGNIZER, ModelEntry, Task
+from models.manifest import RECOGNIZER, TURNED, ModelEntry, Task
 from models.resize import InputPlan
 from models.session import Device, OnnxSession, Tensor, open_session
 from models.weights import StoredModel
@@ -21,8 +22,8 @@ REVISION = 1
 """Counts changes of the code that change answers."""
 CHARACTERS = "character"
 """Under which the recogniser's metadata list what it can read."""
-SURE = 0.8
-"""From here on a line is taken as read; below, it is read upside down too."""
+SURE, TURNED_SHARE = 0.8, 0.3
+"""A line that is read with a smaller score, or is on its head with at least this probability, is read both ways."""
 _STANDING = 1.5
 """Height over width from which a line is taken to be turned by 90°; PaddleOCR's."""
 _CUDA_BATCH = 8
@@ -41,12 +42,14 @@ class PpOcr:
         name: str,
         digest: str,
         finder: tuple[DbNet, OnnxSession],
+        turned: OnnxSession,
         recogniser: tuple[Ctc, OnnxSession],
         least_reading: float,
     ) -> None:
         self.name = name
         self.digest = digest
         self._net, self._finder = finder
+        self._turned = turned
         self._ctc, self._recogniser = recogniser
         self.provider = self._finder.provider
         self._least = least_reading
@@ -65,6 +68,7 @@ class PpOcr:
         """Run once, so that the first record does not pay for lazy initialisation."""
         plan = self._net.look(_WARM_UP_SIDE, _WARM_UP_SIDE)
         self._finder.warm_up((self._batch, 3, plan.height, plan.width))
+        self._turned.warm_up((self._batch, 3, HEIGHT, GLANCE_WIDTH))
         self._recogniser.warm_up((self._batch, 3, HEIGHT, WIDTH_STEP))
 
     def _look(self, batch: Sequence[Pixels]) -> list[tuple[Tensor, InputPlan]]:
@@ -88,14 +92,18 @@ class PpOcr:
         return [answers[index] for index in range(len(tensors))]
 
     def _lines(self, frame: Pixels, lines: Sequence[Line]) -> list[TextLine]:
-        """Read as they seem to run, and where that is no good, the other way round."""
+        """Read as they seem to run, and where that is in doubt, the other way round too: more is read the right way."""
         turns = [1 if _stands(line.corners) else 0 for line in lines]
         quads = [np.roll(line.corners, -turn, axis=0) for line, turn in zip(lines, turns, strict=True)]
-        readings = self._readings(frame, quads)
-        doubtful = [index for index, reading in enumerate(readings) if reading.score < SURE]
+        strips = [self._ctc.strip(frame, quad) for quad in quads]
+        readings, shares = self._readings(strips), self._shares_turned(strips)
+        doubtful = [
+            index for index, reading in enumerate(readings) if reading.score < SURE or shares[index] >= TURNED_SHARE
+        ]
         turned = [np.roll(quads[index], -2, axis=0) for index in doubtful]
-        for index, quad, reading in zip(doubtful, turned, self._readings(frame, turned), strict=True):
-            if reading.score > readings[index].score:
+        again = self._readings([self._ctc.strip(frame, quad) for quad in turned])
+        for index, quad, reading in zip(doubtful, turned, again, strict=True):
+            if _read_of(reading) > _read_of(readings[index]):
                 quads[index], readings[index] = quad, reading
         return [
             _line(quad, reading)
@@ -103,8 +111,17 @@ class PpOcr:
             if reading.text.strip() and reading.score >= self._least
         ]
 
-    def _readings(self, frame: Pixels, quads: Sequence[Quad]) -> list[Reading]:
-        strips = [self._ctc.strip(frame, quad) for quad in quads]
+    def _shares_turned(self, strips: Sequence[Strip]) -> list[float]:
+        """How likely each line stands on its head."""
+        answers = map_in_buckets(
+            [self._ctc.glance(strip) for strip in strips],
+            bucket=lambda glance: glance.shape,
+            infer=lambda glances: self._run(self._turned, glances),
+            batch_size=self._batch,
+        )
+        return [float(checked(answer)[1]) for answer in answers]
+
+    def _readings(self, strips: Sequence[Strip]) -> list[Reading]:
         return map_in_buckets(
             strips, bucket=lambda strip: strip.tensor.shape[2], infer=self._recognised, batch_size=self._batch
         )
@@ -117,6 +134,11 @@ class PpOcr:
 def _stands(corners: Quad) -> bool:
     across = np.linalg.norm(corners[1] - corners[0])
     return bool(np.linalg.norm(corners[3] - corners[0]) >= _STANDING * across)
+
+
+def _read_of(reading: Reading) -> float:
+    """How much was read for sure: on its head, a line gives few letters, of which some look good."""
+    return reading.score * len(reading.text)
 
 
 def _line(corners: Quad, reading: Reading) -> TextLine:
@@ -143,9 +165,11 @@ def build_line_reader(
         )
     finder = open_session(stored.weights, device, threads=threads)
     recogniser = open_session(stored.companions[RECOGNIZER], device, threads=threads)
+    turned = open_session(stored.companions[TURNED], device, threads=threads)
     ctc = Ctc(recogniser.metadata.get(CHARACTERS, ""))
     net = DbNet(entry.inputs, entry.thresholds)
-    reader = PpOcr(entry.name, _digest(entry, finder), (net, finder), (ctc, recogniser), entry.thresholds.min_reading)
+    least, digest = entry.thresholds.min_reading, _digest(entry, finder)
+    reader = PpOcr(entry.name, digest, (net, finder), turned, (ctc, recogniser), least)
     reader.warm_up()
     return reader
 

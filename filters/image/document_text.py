@@ -17,15 +17,20 @@ LABELLED, CUED, FOLLOWING = 0.85, 0.75, 0.6
 """Scores: a value behind its label; a line with the marks of its kind; one that goes on from such a line."""
 
 _LABELS: dict[EntityType, str] = {
-    EntityType.PERSON: r"(?:(?:full|first|last|given|family|middle|card ?holder'?s?|holder'?s?|patient|passenger|customer|guest|"
-    r"student|employee|account) ?names?|names?|surname|forenames?|card ?holder|passenger|patient|customer|cashier|served by|"
+    EntityType.PERSON: r"(?:(?:full|first|last|given|family|middle|card ?holder'?s?|holder'?s?|patient|"
+    r"passenger|customer|guest|"
+    r"student|employee|account) ?names?|names?|surname|forenames?|card ?holder|passenger|patient|customer|"
+    r"cashier|served by|"
     r"sales ?person|server|attn|attention|ship to|bill to|sold to|deliver to|sender|recipient|nom|prénoms?|nombres?|"
     r"apellidos?|vornamen?|nachnamen?|familiennamen?|namen?|nome|cognome|sobrenome)",
-    EntityType.DATE_OF_BIRTH: r"(?:d\.?o\.?b\.?|date of birth|birth ?date|born(?: on)?|geburtsdatum|geb\.?(?: am)?|geboren(?: am)?|"
+    EntityType.DATE_OF_BIRTH: r"(?:d\.?o\.?b\.?|date of birth|birth ?date|born(?: on)?|geburtsdatum|"
+    r"geb\.?(?: am)?|geboren(?: am)?|"
     r"née? le|date de naissance|fecha de nacimiento|data di nascita|nascimento)",
-    EntityType.ADDRESS: r"(?:(?:home|street|postal|mailing|billing|shipping|delivery) address|address|add|adresse|anschrift|"
+    EntityType.ADDRESS: r"(?:(?:home|street|postal|mailing|billing|shipping|delivery) address|address|add|"
+    r"adresse|anschrift|"
     r"wohnort|direcci[oó]n|domicilio|indirizzo|endere[cç]o|alamat)",
-    EntityType.PHONE_NUMBER: r"(?:tele?(?:phone)?|phone|fax|mobile|cell|hand ?phone|h/?p|whats ?app|tél(?:éphone)?|telefon[eo]?|"
+    EntityType.PHONE_NUMBER: r"(?:tele?(?:phone)?|phone|fax|mobile|cell|hand ?phone|h/?p|whats ?app|"
+    r"tél(?:éphone)?|telefon[eo]?|"
     r"tel[eé]fono|m[oó]vil|handy)(?: ?(?:no|number|nr)\.?)?",
 }
 _VALUES = {
@@ -41,9 +46,12 @@ _FIELDS = {
 """A label with its colon. The value is behind it, or stands alone on the next line."""
 
 _STREET = (
-    r"jalan|jln|jl|lorong|lrg|persiaran|lebuh(?:raya)?|taman|tmn|bandar|kampung|kg|lot|unit|blk|block|suite|ste|apt|floor|flr|"
-    r"level|lvl|street|st|road|rd|avenue|ave|lane|ln|drive|dr|boulevard|blvd|way|court|ct|square|sq|highway|hwy|plaza|mall|"
-    r"building|bldg|wisma|menara|kompleks|plot|batu|km|p\.? ?o\.? ?box|rue|all[eé]e|chemin|impasse|calle|avenida|avda|paseo|"
+    r"jalan|jln|jl|lorong|lrg|persiaran|lebuh(?:raya)?|taman|tmn|bandar|kampung|kg|lot|unit|blk|block|suite|ste|"
+    r"apt|floor|flr|"
+    r"level|lvl|street|st|road|rd|avenue|ave|lane|ln|drive|dr|boulevard|blvd|way|court|ct|square|sq|highway|hwy|"
+    r"plaza|mall|"
+    r"building|bldg|wisma|menara|kompleks|plot|batu|km|p\.? ?o\.? ?box|rue|all[eé]e|chemin|impasse|calle|"
+    r"avenida|avda|paseo|"
     r"carretera|strasse|straße|str|platz|weg|gasse|via|piazza|corso|viale|rua|travessa|ulica|ul|straat|laan"
 )
 _STREET_WORD = re.compile(
@@ -55,7 +63,8 @@ _HOUSE = re.compile(
 )
 _NUMBERED = re.compile(r"\s{0,4}(?:no|lot|unit|blk|block)\s{0,2}[.:]?\s{0,2}[a-z]{0,3}\d", re.IGNORECASE)
 _POSTCODE = re.compile(
-    r"\s{0,4}(?:[A-Z]{1,2}[-– ])?\d{4,6}[,.]?\s{1,3}[^\W\d_]{3}|.{0,60}[^\W\d_][,.]?\s{1,3}[A-Z]{2}\s{1,2}\d{5}(?:-\d{4})?\s{0,4}$"
+    r"\s{0,4}(?:[A-Z]{1,2}[-– ])?\d{4,6}[,.]?\s{1,3}[^\W\d_]{3}|"
+    r".{0,60}[^\W\d_][,.]?\s{1,3}[A-Z]{2}\s{1,2}\d{5}(?:-\d{4})?\s{0,4}$"
     r"|.{0,60}\b[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}\s{0,4}$|.{0,60}[^\W\d_]{3}[,.]?\s{1,3}\d{5,6}[,.]?\s{0,4}$",
 )
 _NOT_PLACE = re.compile(
@@ -64,13 +73,18 @@ _NOT_PLACE = re.compile(
     re.IGNORECASE,
 )
 _FIRM = re.compile(
-    r"(?<![^\W_])(?:sdn\.? ?bhd|s/b|bhd|pte\.? ?ltd|ltd|limited|llc|l\.l\.c|inc|incorporated|corp|corporation|plc|llp|gmbh|ag|kg|ohg|"
-    r"s\.?a\.?r\.?l|s\.?a\.?s|s\.p\.a|s\.?r\.?l|s\.a|s\.l|n\.v|b\.v|oy|ab|a/s|aps|co|company|enterprises?|trading|holdings?|"
+    r"(?<![^\W_])(?:sdn\.? ?bhd|s/b|bhd|pte\.? ?ltd|ltd|limited|llc|l\.l\.c|inc|incorporated|corp|corporation|"
+    r"plc|llp|gmbh|ag|kg|ohg|"
+    r"s\.?a\.?r\.?l|s\.?a\.?s|s\.p\.a|s\.?r\.?l|s\.a|s\.l|n\.v|b\.v|oy|ab|a/s|aps|co|company|enterprises?|"
+    r"trading|holdings?|"
     r"hardware|restaurants?|trattoria|pharmacy|supermarket|hypermarket|minimarket|stationery|bakery|motors?|electrical|"
     r"engineering|marketing|industr(?:y|ies))(?![^\W_])",
     re.IGNORECASE,
 )
+_AMOUNT = re.compile(r"\d{1,6}[.,]\d{2}")
+_QUANTITY = re.compile(r"\d{1,3}(?:[.,]\d{1,2})?")
 _LONGEST_LINE = 160
+_TOWN_WORDS = 4
 _MOST_FOLLOWING = 3
 """Lines that an address goes on over without a mark of its own."""
 
@@ -104,6 +118,14 @@ class DocumentTextDetector:
             ]
             for content in batch
         ]
+
+
+def is_column(text: str) -> bool:
+    """Whether a number is made of amounts and quantities, side by side or one below the other: to a detector of
+    telephone numbers they look like its groups."""
+    parts = [part for part in re.split(r"[^\d.,]+", text) if part]
+    amounts = sum(bool(_AMOUNT.fullmatch(part)) for part in parts)
+    return 2 * amounts >= len(parts) > 0 and all(_AMOUNT.fullmatch(part) or _QUANTITY.fullmatch(part) for part in parts)
 
 
 def _spans(text: str) -> Iterator[tuple[int, int, EntityType, float]]:
@@ -163,5 +185,5 @@ def _is_place(line: str) -> bool:
     """A street word without a number, or a few capitalised words: a town, a state, a country."""
     words = re.findall(r"[^\W\d_]+", line)
     return bool(_STREET_WORD.search(line)) or (
-        0 < len(words) <= 4 and not re.search(r"\d", line) and all(word[0].isupper() for word in words)
+        0 < len(words) <= _TOWN_WORDS and not re.search(r"\d", line) and all(word[0].isupper() for word in words)
     )

@@ -4,14 +4,15 @@ import hashlib
 from collections.abc import Iterator, Sequence
 
 from filters.errors import DetectionError
-from filters.findings import BoundingBox, Detection, EntityType, FindingSource, Outline
-from filters.image.document_text import DocumentTextDetector
+from filters.findings import BoundingBox, Detection, EntityType, FindingSource, Outline, TextFinding
+from filters.image.document_text import DocumentTextDetector, is_column
 from filters.image.layout import JoinedText, readings
 from filters.image.text_lines import LineReader, TextLine
 from filters.protocols import Pixels, TextDetector
 from filters.records import PromptContent
 
 _FIELD = "text"
+_NUMBERS = frozenset({EntityType.PHONE_NUMBER, EntityType.CREDIT_CARD, EntityType.US_SSN})
 _LEAST_SLOPE = 2
 """Pixels that a line's ends differ by, from which its outline is worth more than the box around it."""
 
@@ -41,38 +42,39 @@ class TextInImageDetector:
             DetectionError: a text could not be judged.
         """
         pages = [(frame, lines, readings(lines)) for frame, lines in zip(batch, self._reader.read(batch), strict=True)]
-        private = self._private([reading for _, _, texts in pages for reading in texts])
-        answers = []
-        for frame, lines, texts in pages:
-            found = [next(private) for _ in texts]
-            size = (frame.shape[1], frame.shape[0])
-            answers.append(list(_detections(lines, zip(texts, found, strict=True), size)))
-        return answers
+        private = self._private([text.text for _, _, texts in pages for text in texts])
+        return [
+            list(_detections(lines, [(text, next(private)) for text in texts], (frame.shape[1], frame.shape[0])))
+            for frame, lines, texts in pages
+        ]
 
-    def _private(self, texts: Sequence[JoinedText]) -> Iterator[list[tuple[int, int, EntityType, float]]]:
-        """For each text the private spans in it."""
-        prompts = [PromptContent({_FIELD: each.text}) for each in texts]
-        found: list[list[tuple[int, int, EntityType, float]]] = [[] for _ in texts]
+    def _private(self, texts: Sequence[str]) -> Iterator[list[TextFinding]]:
+        """For each text what is private in it."""
+        prompts = [PromptContent({_FIELD: text}) for text in texts]
+        found: list[list[TextFinding]] = [[] for _ in texts]
         for detector in self._text if texts else ():
-            for spans, answer in zip(found, detector.detect(prompts), strict=True):
+            for gathered, answer in zip(found, detector.detect(prompts), strict=True):
                 if isinstance(answer, DetectionError):
                     raise answer
-                spans += [(each.start, each.end, each.entity_type, each.score) for each in answer]
-        return iter(found)
+                gathered.extend(answer)
+        for text, findings in zip(texts, found, strict=True):
+            yield [each for each in findings if each.entity_type not in _NUMBERS or not is_column(_said(text, each))]
+
+
+def _said(text: str, finding: TextFinding) -> str:
+    return text[finding.start : finding.end]
 
 
 def _detections(
-    lines: Sequence[TextLine],
-    found: "Iterator[tuple[JoinedText, list[tuple[int, int, EntityType, float]]]]",
-    size: tuple[int, int],
+    lines: Sequence[TextLine], found: Sequence[tuple[JoinedText, Sequence[TextFinding]]], size: tuple[int, int]
 ) -> Iterator[Detection]:
     """Each place and type once, with its best score: both readings of a page see most spans."""
     best: dict[tuple[Outline, EntityType], float] = {}
-    for text, spans in found:
-        for start, end, entity_type, score in spans:
-            for line, first, last in text.parts(start, end):
-                place = (lines[line].outline(first, last), entity_type)
-                best[place] = max(best.get(place, 0.0), score)
+    for text, findings in found:
+        for finding in findings:
+            for line, first, last in text.parts(finding.start, finding.end):
+                place = (lines[line].outline(first, last), finding.entity_type)
+                best[place] = max(best.get(place, 0.0), finding.score)
     for (outline, entity_type), score in best.items():
         box = _around(outline).clipped(*size)
         if box is not None:
