@@ -35,8 +35,8 @@ _EXIFTOOL_GROUPS = {"SourceFile", "System", "ExifTool", "Composite"}
 """What exiftool says of itself, of the file system, and computes."""
 _EXIFTOOL_KEPT = {
     "File": "BitsPerSample ColorComponents EncodingProcess ExifByteOrder FileType FileTypeExtension ImageHeight "
-    "ImageWidth MIMEType YCbCrSubSampling BMPVersion Planes BitDepth Compression ImageLength PixelsPerMeterX PixelsPerMeterY "
-    "NumColors NumImportantColors",
+    "ImageWidth MIMEType YCbCrSubSampling BMPVersion Planes BitDepth Compression ImageLength PixelsPerMeterX "
+    "PixelsPerMeterY NumColors NumImportantColors",
     "GIF": "AnimationIterations BackgroundColor BitsPerPixel ColorResolutionDepth Duration FrameCount GIFVersion "
     "HasColorMap ImageHeight ImageWidth TransparentColor",
     "IFD": "BitsPerSample Compression ImageHeight ImageWidth PhotometricInterpretation PlanarConfiguration "
