@@ -12,7 +12,7 @@ from rich.progress import Progress
 
 from filters.errors import PolicyError, RecordError
 from filters.pipeline import FilterPipeline, capabilities
-from filters.policy import FilterPolicy, check_capabilities
+from filters.policy import FilterPolicy, Keepable, check_capabilities
 from filters.policy_source import decode_policy, load_default_policy, parse_policy
 from filters.records import Content, ContentKind, ImageContent, PromptContent, Record, RecordContext, SourcePosition
 from filters.verdict import Action, Outcome, Verdict, verdict_id
@@ -58,12 +58,18 @@ class _Silent:
         del verdict
 
 
+def _kinds(kind: ContentKind, policy: FilterPolicy) -> list[ContentKind]:
+    """`kind`, and prompts where images keep generation parameters, which the prompt rules judge."""
+    keeps = policy.spec.images is not None and Keepable.GENERATION in policy.spec.images.keep_metadata
+    return [kind, ContentKind.PROMPT] if kind is ContentKind.IMAGE and keeps else [kind]
+
+
 class _Scanner:
     """The pipeline for one kind of content, under one policy."""
 
     def __init__(self, settings: Settings, kind: ContentKind, policy: FilterPolicy, tenant: str | None) -> None:
         keys = build.build_keys(settings)
-        media = build.build_media(settings, [kind], keys)
+        media = build.build_media(settings, _kinds(kind, policy), keys)
         check_capabilities(policy, capabilities(media, has_key=keys.available))
         self._pipeline = FilterPipeline(media, _OnePolicy(policy), _Silent())
         self._tenant = tenant or policy.tenant

@@ -25,7 +25,9 @@ from filters.pipeline import FilterPipeline
 from filters.records import ImageContent, Record, RecordContext, SourcePosition
 from filters.text.medium import PromptMedium, TextLimits
 from filters.verdict import Action, Outcome
+from tests.evals.images_metadata import exiftool, exiftool_survivors
 from tests.fakes import CollectingObserver, StaticPolicies, WordDetector, policy
+from tests.support.prompts import detector as patterns
 from tests.unit.filters.image.images import (
     FORMATS,
     animated,
@@ -192,6 +194,31 @@ def test_a_prompt_rule_decides_about_the_image(action, released):
     (found,) = [one for one in outcome.verdict.findings if one.entity_type == "EMAIL_ADDRESS"]
     assert (found.box, found.source) == (None, "file")
     assert JANE not in repr(outcome.verdict)
+
+
+def test_the_patterns_that_judge_prompts_judge_parameters():
+    """The product's own detector: the address goes, and seeds, hashes and sizes stay."""
+    text = f"(portrait:1.2), write to {JANE}\nSteps: 20, Seed: 4155552671, Model hash: 6ce0161689, Size: 512x768"
+    released = judged(png(("parameters", text)), GENERATION, faults=patterns()).content
+    assert texts_of(released.data) == {"parameters": text.replace(JANE, "<EMAIL_ADDRESS>")}
+
+
+@pytest.mark.skipif(exiftool() is None, reason="exiftool (libimage-exiftool-perl) is not installed")
+@pytest.mark.parametrize(
+    ("data", "tags"),
+    [
+        (png(("parameters", A1111), ("Author", MARK)), ["PNG:Parameters"]),
+        (commented("JPEG", A1111), ["ExifIFD:UserComment"]),
+        (commented("WEBP", A1111), ["ExifIFD:UserComment"]),
+        (with_xmp("JPEG"), ["XMP-iptcExt:DigitalSourceType"]),
+        (with_xmp("PNG"), ["XMP-iptcExt:DigitalSourceType"]),
+        (with_xmp("WEBP"), ["XMP-iptcExt:DigitalSourceType"]),
+    ],
+)
+def test_exiftool_reads_what_is_kept_and_nothing_else(data, tags):
+    """To another reader a release carries just these tags."""
+    out = judged(data, BOTH).content.data
+    assert exiftool_survivors({"release": out}) == {"release": tags}
 
 
 class Broken(WordDetector):
