@@ -27,9 +27,13 @@ _JSON = frozenset(
         "Comment",
     }
 )
-_MAX_TEXT_BYTES = 1 << 20
+_KEYWORDS = _FREE | _JSON | {XMP_KEYWORD.decode()}
+_LONGEST_KEYWORD = 80
+_TEXT_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+_MAX_TEXT_BYTES = 512 * 1024
 """Of one text, inflated."""
-_MAX_TEXTS = 32
+_MAX_TEXTS = 16
+"""In one file; of more, none is read."""
 _EXIF_TEXTS = range(0x0100, 0x0111)
 _EXIF_TEXT = re.compile(r"(?:prompt|workflow):")
 _CHARSET_BYTES = 8
@@ -73,19 +77,23 @@ def png_carried(chunks: Iterable[tuple[bytes, bytes]]) -> Carried:
     """From all chunks of a PNG, as name and data."""
     texts: list[CarriedText] = []
     packets: list[bytes] = []
-    for name, data in chunks:
-        keyword, separator, rest = data.partition(b"\x00")
-        known = keyword == XMP_KEYWORD or keyword.decode("latin-1") in _FREE | _JSON
-        if not (separator and known and name in {b"tEXt", b"zTXt", b"iTXt"}):
-            continue
-        stored = _stored_text(name, rest)
+    known = [(name, data) for name, data in chunks if name in _TEXT_CHUNKS and _keyword(data) in _KEYWORDS]
+    for name, data in known if len(known) <= _MAX_TEXTS else ():
+        keyword = _keyword(data)
+        stored = _stored_text(name, data[len(keyword) + 1 :])
         if stored is None:
             continue
-        if keyword == XMP_KEYWORD:
+        if keyword == XMP_KEYWORD.decode():
             packets.append(stored)
         else:
-            texts += _text(keyword.decode("latin-1"), stored, "utf-8" if name == b"iTXt" else "latin-1")
-    return Carried(_few(texts), source_type(packets))
+            texts += _text(keyword, stored, "utf-8" if name == b"iTXt" else "latin-1")
+    return Carried(tuple(texts), source_type(packets))
+
+
+def _keyword(data: bytes) -> str:
+    """Of a text chunk; empty where no zero ends it."""
+    keyword, separator, _ = data[:_LONGEST_KEYWORD].partition(b"\x00")
+    return keyword.decode("latin-1") if separator else ""
 
 
 def exif_carried(tiff: bytes, packets: Iterable[bytes]) -> Carried:
@@ -97,11 +105,7 @@ def exif_carried(tiff: bytes, packets: Iterable[bytes]) -> Carried:
         for tag in _EXIF_TEXTS:
             texts += _exif_text(tag, first.values.get(tag, b""))
         texts += _user_comment(exif.values.get(USER_COMMENT, b""))
-    return Carried(_few(texts), source_type(packets))
-
-
-def _few(texts: list[CarriedText]) -> tuple[CarriedText, ...]:
-    return tuple(texts) if len(texts) <= _MAX_TEXTS else ()
+    return Carried(tuple(texts) if len(texts) <= _MAX_TEXTS else (), source_type(packets))
 
 
 def _stored_text(name: bytes, rest: bytes) -> bytes | None:

@@ -41,11 +41,13 @@ def _directory(tiff: bytes, order: str, offset: int) -> Directory:
     if count > _MAX_ENTRIES:
         raise struct.error
     values: dict[int, bytes] = {}
+    total = 0
     for place in range(offset + 2, offset + 2 + 12 * count, 12):
         tag, kind, number = struct.unpack_from(f"{order}HHI", tiff, place)
         size = number * _SIZES.get(kind, 1)
         start = place + 8 if size <= _INLINE else struct.unpack_from(f"{order}I", tiff, place + 8)[0]
-        if start + size > len(tiff):
+        total += size
+        if start + size > len(tiff) or total > len(tiff):  # values that overlap could fill the memory
             raise struct.error
         values.setdefault(tag, tiff[start : start + size])
     (following,) = struct.unpack_from(f"{order}I", tiff, offset + 2 + 12 * count)

@@ -26,8 +26,11 @@ _UNSEEN = frozenset({TRAILING, "MPF", "sub-image", CONVERTED, EMBEDDED})
 _MAY_EMBED = frozenset({"JFIF thumbnail", "JUMBF", "C2PA", "caBX", "fdAT", "other segment", "other chunk"})
 _PHOTOSHOP_THUMBNAILS = (b"8BIM\x04\x09", b"8BIM\x04\x0c")
 """Image resources 1033 and 1036 (Adobe Photoshop File Formats Specification)."""
-_CODED_PICTURE = re.compile(rb"[A-Za-z0-9+/=]{1024}|[Tt]humbnail|Raw profile type")
-"""Base64 long enough for a picture, a thumbnail's element in XMP, ImageMagick's profiles in hexadecimal digits."""
+_CODED_PICTURE = re.compile(rb"(?<![A-Za-z0-9+/=])[A-Za-z0-9+/=]{1024}|[Tt]humbnail|Raw profile type")
+"""Base64 long enough for a picture, a thumbnail's element in XMP, ImageMagick's profiles in hexadecimal digits.
+
+A run is tried from its beginning only: from everywhere in it, runs that are just too short would take square time.
+"""
 
 _APP0, _APP1, _APP2, _APP11, _APP13, _APP14, _COM = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE, 0xFE
 _JPEG_STRUCTURE = frozenset({0xC0, 0xC1, 0xC2, 0xC4, 0xDA, 0xDB, 0xDD})

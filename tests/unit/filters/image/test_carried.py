@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+import time
 import zlib
 
 import numpy as np
@@ -19,6 +20,7 @@ from filters.image.carried_write import carrying
 from filters.image.exif_file import USER_COMMENT, may_hold_image, read_exif, write_exif
 from filters.image.formats import ImageFormat
 from filters.image.medium import ImageMedium
+from filters.image.metadata import with_embedded
 from filters.image.read_back import check_release
 from filters.keys import TenantKeys
 from filters.pipeline import FilterPipeline
@@ -390,6 +392,22 @@ def test_readers_take_any_bytes(data):
         exif_carried(block, [data])
     for name in (b"tEXt", b"zTXt", b"iTXt"):
         png_carried([(name, data), (name, b"parameters\0" + data)])
+
+
+def test_values_that_overlap_are_not_read():
+    """A directory whose entries all name the same megabyte costs no more than the file."""
+    count = 1000
+    entries = b"".join(struct.pack("<HHII", 0x0100 + tag, 2, 1 << 20, 20) for tag in range(count))
+    assert read_exif(b"II*\0" + struct.pack("<IH", 8, count) + entries + bytes(4) + bytes(1 << 21)) is None
+
+
+def test_runs_that_are_just_too_short_cost_no_square_time():
+    """Base64 of 1,023 characters a line, four megabytes of it, is looked through in a moment."""
+    payload = (b"A" * 1023 + b"\n") * 4096
+    started = time.perf_counter()
+    assert with_embedded("COM", payload) == ["COM"]
+    assert time.perf_counter() - started < 1.0
+    assert with_embedded("COM", payload + b"A" * 1024) == ["COM", "embedded_image"]
 
 
 def test_a_block_with_a_picture_is_known():
