@@ -58,11 +58,11 @@ A1111 = f"a cat, mail {JANE}\nNegative prompt: dog\nSteps: 20, Seed: 1234567890"
 COMFY = json.dumps({"6": {"class_type": "CLIPTextEncode", "inputs": {"text": f'a "cat" \u2603 for {JANE}'}}})
 
 
-def judged(data: bytes, keep=(), *, words=(JANE,), rules=None, prompts=True, faults=None) -> Outcome:
+def judged(data: bytes, keep=(), *, words=(JANE,), rules=None, prompts=True, faults=None, **spec) -> Outcome:
     """The outcome of the real pipeline, whose text detector knows `words`."""
     rules = rules or [{"entities": ["EMAIL_ADDRESS"], "action": "redact"}]
     text = PromptMedium([faults or WordDetector(words)], TenantKeys(None), TextLimits())
-    document = policy(prompts={"rules": rules}, images={"rules": [], "keep_metadata": list(keep)})
+    document = policy(prompts={"rules": rules}, images={"rules": [], "keep_metadata": list(keep)}, **spec)
     media = [ImageMedium([]), text] if prompts else [ImageMedium([])]
     pipeline = FilterPipeline(media, StaticPolicies(document), CollectingObserver())
     context = RecordContext(SourcePosition("images", 0, 0), "acme", "1")
@@ -221,6 +221,17 @@ def test_exiftool_reads_what_is_kept_and_nothing_else(data, tags):
     """To another reader a release carries just these tags."""
     out = judged(data, BOTH).content.data
     assert exiftool_survivors({"release": out}) == {"release": tags}
+
+
+@pytest.mark.parametrize(
+    "spec", [{"mode": "shadow"}, {"mode": "enforce", "on_error": "reject"}], ids=["shadow", "enforce"]
+)
+def test_a_shadow_says_what_would_be(spec):
+    """In shadow the bytes go out as they came, and the verdict says what the text would have led to."""
+    data = png(("parameters", A1111))
+    outcome = judged(data, GENERATION, rules=[{"entities": ["EMAIL_ADDRESS"], "action": "reject"}], **spec)
+    assert outcome.verdict.intended is Action.REJECT
+    assert (outcome.content is not None and outcome.content.data is data) is (spec["mode"] == "shadow")
 
 
 class Broken(WordDetector):
