@@ -21,15 +21,16 @@ _MALFORMED = (
     ValueError,
     SyntaxError,
     TypeError,
-    KeyError,
-    IndexError,
+    LookupError,
     EOFError,
-    OverflowError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
 )
-"""What Pillow and the standard library raise on malformed files."""
+"""What Pillow, libheif and the standard library raise on malformed files."""
 
 
 def check_file(content: ImageContent, limits: ImageLimits) -> ImageFormat:

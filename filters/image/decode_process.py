@@ -5,6 +5,7 @@ import mmap
 import os
 import select
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -182,10 +183,9 @@ class _Running:
         if not poll.poll(seconds * 1000):
             raise Lost(Cause.HANG)
         try:
-            message = self.link.recv(MESSAGE.size)
-            kind, number = MESSAGE.unpack(message) if message else (0, 0)
+            kind, number = MESSAGE.unpack(self.link.recv(MESSAGE.size))
             return Answer(kind), number
-        except (OSError, ValueError):
+        except (OSError, ValueError, struct.error):
             raise Lost(self._end_cause()) from None
 
     def close(self) -> None:

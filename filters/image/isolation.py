@@ -106,7 +106,11 @@ class IsolatedReader:
     def pixels(self, content: ImageContent) -> int:
         """See `Reader.pixels`; besides the errors of `ImageReader.open` it raises those of `decode`."""
         check_file(content, self._order.limits)
-        return self._ask(content, lambda process: process.pixels(content.data))
+        try:
+            return self._ask(lambda process: process.pixels(content.data))
+        except Lost as lost:
+            self._fatal.add(content.data, lost.cause)
+            raise _error(lost.cause) from None
 
     def decode(self, content: ImageContent) -> DecodedImage:
         """See `Reader.decode`.
@@ -119,18 +123,20 @@ class IsolatedReader:
         found = check_file(content, self._order.limits)
         if (cause := self._fatal.taken(content.data)) is not None:
             raise _error(cause)
-        return self._ask(content, lambda process: process.decode(content.data, found))
+        try:
+            return self._ask(lambda process: process.decode(content.data, found))
+        except Lost as lost:
+            raise _error(lost.cause) from None
 
-    def _ask(self, content: ImageContent, question: Callable[[DecodeProcess], T | RecordError]) -> T:
+    def _ask(self, question: Callable[[DecodeProcess], T | RecordError]) -> T:
         process = self._take()
         fresh = False
         try:
             answer = question(process)
         except Lost as lost:
             self._observer.decoder_lost(lost.cause.value)
-            self._fatal.add(content.data, lost.cause)
             fresh = True
-            raise _error(lost.cause) from None
+            raise
         except OSError:
             fresh = True
             raise InferenceError("no process for decoding could be started", reason="decoder_unavailable") from None

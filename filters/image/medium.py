@@ -64,7 +64,7 @@ class ImageMedium:
         """Bytes of pixels with alpha over all frames, by the headers; 0 where `decode` will refuse the file."""
         try:
             return self._reader.pixels(content) * BYTES_PER_PIXEL
-        except RecordError:
+        except (RecordError, InferenceError):
             return 0
 
     def decode(self, content: ImageContent) -> DecodedImage:

@@ -1,0 +1,270 @@
+"""A codec that crashes, hangs, eats memory or turns against the filter costs its own record, and nothing else."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from filters.errors import ConfigurationError, InferenceError, PayloadTooLarge, UnsupportedMedia
+from filters.image.decode_child import Order
+from filters.image.formats import ImageFormat
+from filters.image.isolation import IsolatedReader
+from filters.image.limits import ImageLimits
+from filters.image.medium import ImageMedium
+from filters.pipeline import FilterPipeline
+from filters.policy_source import parse_policy
+from filters.records import ImageContent, Record, RecordContext, SourcePosition
+from filters.verdict import Action
+from tests.fakes import CollectingDecodeObserver, CollectingObserver, StaticPolicies
+from tests.support.hostile_codecs import hostile_file
+from tests.unit.filters.image.images import encoded, photograph
+
+HOSTILE = "tests.support.hostile_codecs"
+SECONDS = 1.5
+GOOD = ImageContent(encoded(photograph(64, 48), "PNG"))
+FATAL = [
+    ("crash", UnsupportedMedia, "decoder_crashed", "crash"),
+    ("abort", UnsupportedMedia, "decoder_crashed", "crash"),
+    ("exit", UnsupportedMedia, "decoder_crashed", "crash"),
+    ("spin", PayloadTooLarge, "decode_seconds", "hang"),
+    ("sleep", PayloadTooLarge, "decode_seconds", "hang"),
+    ("memory", PayloadTooLarge, "decode_memory", "memory"),
+    ("malloc", UnsupportedMedia, "decoder_crashed", "crash"),
+    ("killed", PayloadTooLarge, "decode_memory", "memory"),
+]
+FORBIDDEN = ["open", "write", "socket", "run"]
+
+
+def order(memory_mib: int = 256, seconds: float = SECONDS, **limits: int) -> Order:
+    return Order(ImageLimits(**limits), ImageFormat.JPEG, memory_mib << 20, seconds)
+
+
+def hostile(mark: str, at: str = "decode") -> ImageContent:
+    return ImageContent(hostile_file(mark, at))
+
+
+@pytest.fixture(scope="module")
+def observer() -> CollectingDecodeObserver:
+    return CollectingDecodeObserver()
+
+
+@pytest.fixture(scope="module")
+def reader(observer) -> Iterator[IsolatedReader]:
+    with IsolatedReader(order(), 2, observer, module=HOSTILE) as started:
+        yield started
+
+
+@pytest.mark.parametrize(("mark", "error", "reason", "cause"), FATAL)
+def test_what_ends_a_process_costs_its_own_record(reader, observer, mark, error, reason, cause):
+    """The error has its code, the loss is told, and the next image is read."""
+    observer.causes.clear()
+    began = time.monotonic()
+    with pytest.raises(error) as caught:
+        reader.decode(hostile(mark))
+    assert (type(caught.value), caught.value.reason) == (error, reason)
+    assert observer.causes == [cause]
+    assert time.monotonic() - began < SECONDS + 5
+    assert reader.decode(GOOD).frames[0].width == 64
+
+
+def test_what_behaves_is_read_under_the_same_limits(reader):
+    """The negative of the above: the deadline and the limits do not fall upon what behaves."""
+    assert reader.decode(hostile("well")).frames[0].pixels.shape == (4, 4, 3)
+
+
+@pytest.mark.parametrize("mark", FORBIDDEN)
+def test_a_process_opens_nothing_and_writes_nothing(reader, observer, mark):
+    """No file, no socket, no program: what a codec taken over by a file would reach for is not there."""
+    observer.causes.clear()
+    escaped = Path(tempfile.gettempdir(), "veilstream-escaped")
+    escaped.unlink(missing_ok=True)
+    with pytest.raises(UnsupportedMedia) as caught:
+        reader.decode(hostile(mark))
+    assert caught.value.reason in {"corrupt", "decoder_raised"}
+    assert observer.causes == []
+    assert not escaped.exists()
+
+
+def test_what_a_codec_says_goes_nowhere(reader):
+    with pytest.raises(UnsupportedMedia) as caught:
+        reader.decode(hostile("raise"))
+    assert "jane" not in str(caught.value) + repr(caught.value.__cause__) + repr(caught.value.__context__)
+
+
+def test_a_file_that_ends_a_process_as_it_is_weighed_does_not_end_another(reader, observer):
+    observer.causes.clear()
+    medium = ImageMedium([], reader=reader)
+    assert medium.weight(hostile("spin", at="parse")) == 0
+    with pytest.raises(PayloadTooLarge) as caught:
+        medium.decode(hostile("spin", at="parse"))
+    assert caught.value.reason == "decode_seconds"
+    assert observer.causes == ["hang"]
+
+
+def test_other_records_in_flight_go_on(reader):
+    """While one process hangs, the other reads; both threads get what is theirs."""
+    with ThreadPoolExecutor(2) as threads:
+        hanging = threads.submit(reader.decode, hostile("sleep"))
+        time.sleep(0.1)
+        assert all(threads.submit(reader.decode, GOOD).result().frames for _ in range(20))
+        assert not hanging.done()
+        with pytest.raises(PayloadTooLarge):
+            hanging.result()
+
+
+@pytest.mark.slow
+def test_in_a_batch_each_record_has_its_own_verdict(reader):
+    """Through the pipeline, with the media's own weighing: the bad ones are rejected by code, the good ones pass."""
+    files = [GOOD, hostile("crash"), GOOD, hostile("memory", at="parse"), GOOD]
+    records = [
+        Record(RecordContext(SourcePosition("t", 0, n), "acme", str(n)), content) for n, content in enumerate(files)
+    ]
+    pipeline = FilterPipeline([ImageMedium([], reader=reader)], _policies(), CollectingObserver())
+    outcomes = pipeline.process_batch(records)
+    failures = [one.verdict.failure and one.verdict.failure.reason for one in outcomes]
+    assert failures == [None, "decoder_crashed", None, "decode_memory", None]
+    assert [one.verdict.action for one in outcomes] == [
+        Action.REJECT if failure else Action.ALLOW for failure in failures
+    ]
+
+
+def _policies() -> StaticPolicies:
+    text = "apiVersion: veilstream/v1\nkind: FilterPolicy\nmetadata: {tenant: acme, version: 1}\n"
+    return StaticPolicies(parse_policy(text + "spec: {images: {rules: []}}\n", "test"))
+
+
+@pytest.mark.slow
+def test_the_memory_limit_is_what_bites():
+    """The same large picture: read under a roomy limit, refused under a tight one."""
+    large = ImageContent(encoded(photograph(3000, 3000), "PNG"))
+    observer = CollectingDecodeObserver()
+    with IsolatedReader(order(memory_mib=512, seconds=20), 1, observer) as roomy:
+        assert roomy.decode(large).frames[0].width == 3000
+    assert observer.causes == []
+    with IsolatedReader(order(memory_mib=32, seconds=20), 1, observer) as tight:
+        with pytest.raises(PayloadTooLarge) as caught:
+            tight.decode(large)
+        assert tight.decode(GOOD).frames
+    assert (caught.value.reason, observer.causes) == ("decode_memory", ["memory"])
+
+
+def test_a_process_has_the_limits_and_none_of_the_secrets(monkeypatch):
+    monkeypatch.setenv("VEILSTREAM_KEYS__MASTER", "secret")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    with IsolatedReader(order(), 1, CollectingDecodeObserver()) as reader:
+        (pid,) = reader.pids
+        process = psutil.Process(pid)
+        limits = {name: process.rlimit(getattr(psutil, f"RLIMIT_{name}")) for name in ("CORE", "FSIZE", "NOFILE")}
+        assert set(limits.values()) == {(0, 0)}
+        assert process.rlimit(psutil.RLIMIT_AS)[1] < 2 << 30
+        assert "secret" not in process.environ().values()
+        assert "NoNewPrivs:\t1" in Path(f"/proc/{pid}/status").read_text()
+        assert process.num_fds() == len("012") + len(["link", "lifeline", "region"])
+
+
+@pytest.mark.slow
+def test_processes_are_replaced_after_so_many_images():
+    with IsolatedReader(order(seconds=20), 1, observer := CollectingDecodeObserver(), images=3) as reader:
+        before = reader.pids
+        for _ in range(2):
+            reader.decode(GOOD)
+        assert reader.pids == before
+        reader.decode(GOOD)
+        assert reader.pids != before
+        assert reader.decode(GOOD).frames
+    assert observer.causes == []
+
+
+@pytest.mark.slow
+def test_closing_ends_the_processes_and_whoever_waits():
+    reader = IsolatedReader(order(seconds=3), 1, CollectingDecodeObserver(), module=HOSTILE)
+    with pytest.raises(InferenceError):
+        reader.decode(GOOD)
+    reader.start()
+    (pid,) = reader.pids
+    with ThreadPoolExecutor(2) as threads:
+        hanging = threads.submit(reader.decode, hostile("sleep"))
+        time.sleep(0.2)
+        waiting = threads.submit(reader.decode, GOOD)
+        time.sleep(0.2)
+        reader.close()
+        with pytest.raises(InferenceError) as caught:
+            waiting.result()
+        with pytest.raises(PayloadTooLarge):
+            hanging.result()
+    assert caught.value.reason == "decoder_unavailable"
+    assert reader.pids == ()
+    assert _is_gone(pid)
+
+
+def test_where_no_process_gets_ready_the_start_is_refused():
+    with pytest.raises(ConfigurationError) as caught:
+        IsolatedReader(order(), 1, CollectingDecodeObserver(), module="tests.support.no_such_module").start()
+    assert caught.value.reason == "decode_process"
+
+
+_PARENT = """
+import json, os, sys, threading, time
+from tests.unit.filters.image.test_isolation import *
+reader = IsolatedReader(order(seconds=600), 2, CollectingDecodeObserver(), module=HOSTILE)
+reader.start()
+threading.Thread(target=reader.decode, args=(hostile("{mark}"),), daemon=True).start()
+time.sleep(0.3)
+print(json.dumps(reader.pids), flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mark", ["sleep", "spin"])
+def test_when_the_filter_is_killed_its_processes_end(mark):
+    """One of two is in the middle of a codec that never returns; both are gone soon after a `kill -9` of the filter."""
+    command = [sys.executable, "-c", _PARENT.replace("{mark}", mark)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as filtering:
+        pids = json.loads(filtering.stdout.readline())
+        assert len(pids) == 2
+        assert not any(map(_is_gone, pids))
+        filtering.kill()
+    deadline = time.monotonic() + 5
+    while not all(map(_is_gone, pids)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert all(map(_is_gone, pids))
+
+
+def test_a_process_outlives_the_thread_that_started_it():
+    reader = IsolatedReader(order(), 1, CollectingDecodeObserver())
+    starter = threading.Thread(target=reader.start)
+    starter.start()
+    starter.join()
+    before = reader.pids
+    time.sleep(0.2)
+    assert reader.decode(GOOD).frames
+    assert reader.pids == before
+    reader.close()
+
+
+def _is_gone(pid: int) -> bool:
+    """Ended, whether or not its new parent has taken note."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_no_descriptor_is_left_behind():
+    def open_now() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = open_now()
+    with IsolatedReader(order(), 2, CollectingDecodeObserver(), module=HOSTILE) as reader, suppress(UnsupportedMedia):
+        reader.decode(hostile("crash"))
+    assert open_now() == before
