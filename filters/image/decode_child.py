@@ -9,6 +9,7 @@ by a file could use, but for the region and the link.
 
 import ctypes
 import fcntl
+import importlib
 import json
 import os
 import resource
@@ -16,6 +17,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from importlib.abc import MetaPathFinder
 from mmap import mmap
 from pathlib import Path
 from typing import Any
@@ -51,6 +53,11 @@ _RAISED = (
 _PR_SET_NO_NEW_PRIVS = 38
 _CPU_PER_SECOND = 8
 """Codecs use threads. The filter's own deadline ends the process first; this one holds where the filter is stopped."""
+_LOADED_LATE = (
+    *("numpy.ma", "numpy.linalg", "numpy.fft", "numpy.random", "numpy.rec", "numpy.char"),
+    *(f"encodings.{name}" for name in ("ascii", "latin_1", "utf_8", "utf_16", "utf_16_le", "utf_16_be", "utf_32")),
+)
+"""What numpy and the interpreter load where it is first used."""
 _SAMPLE_SIDE = 16
 _FLAT_TABLE = (16,) * 64
 
@@ -87,6 +94,7 @@ def serve(codecs: Mapping[ImageFormat, ImageCodec], link: socket.socket, region:
     """Give up privileges, then answer until the filter closes the link."""
     reader = ImageReader(codecs, order.limits)
     _warm_up(codecs, reader)
+    sys.meta_path.insert(0, _NothingMore())
     _give_up(order.memory_bytes)
     link.send(MESSAGE.pack(Answer.READY, 0))
     while len(message := link.recv(MESSAGE.size)) == MESSAGE.size:
@@ -111,6 +119,8 @@ def _answer(reader: Reader, region: mmap, request: Request, size: int) -> tuple[
 
 def _warm_up(codecs: Mapping[ImageFormat, ImageCodec], reader: Reader) -> None:
     """Load whatever is loaded at the first use: later, no file can be opened any more."""
+    for name in _LOADED_LATE:
+        importlib.import_module(name)
     Image.init()
     cv2.setNumThreads(0)
     pixels = np.zeros((_SAMPLE_SIDE, _SAMPLE_SIDE, 3), np.uint8)
@@ -118,6 +128,14 @@ def _warm_up(codecs: Mapping[ImageFormat, ImageCodec], reader: Reader) -> None:
     for form in codecs.keys() - {ImageFormat.AVIF, ImageFormat.HEIC}:
         alpha = None if form is ImageFormat.JPEG else pixels[..., 0]
         reader.decode(ImageContent(codecs[form].encode(DecodedImage(form, (Frame(pixels, alpha),), hints))))
+
+
+class _NothingMore(MetaPathFinder):
+    """Says at once that a module cannot be had: the search would end in an `OSError`, and that means a bad file."""
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        del path, target
+        raise ModuleNotFoundError(f"{fullname} was not loaded in time", name=fullname)
 
 
 def _give_up(memory_bytes: int) -> None:

@@ -10,7 +10,7 @@ import pillow_heif
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
 from filters.errors import PayloadTooLarge, RecordError, UnsupportedMedia
 from filters.image.codecs import build_codecs
@@ -26,7 +26,7 @@ from tests.property.test_image_fuzz import KINDS, damage, seed_file
 from tests.unit.filters.image.images import EVAL, animated, encoded, needs_eval, photograph
 
 LIMITS = ImageLimits(max_bytes=2_000_000, max_pixels=4_000_000, max_side=3000, max_frames=64)
-MORE_KINDS = ("tiff", "pages", "bmp", "avif", "heic")
+MORE_KINDS = ("tiff", "pages", "bmp", "palette bmp", "profile", "avif", "heic")
 MATERIAL = ("malformed", "metadata", "frames")
 WAYS = ("inline", "isolated")
 
@@ -51,10 +51,16 @@ def valid_file(kind: str) -> bytes:
         "tiff": lambda: encoded(pixels, "TIFF", compression="tiff_lzw"),
         "pages": lambda: animated([pixels, pixels[:20].copy()], "TIFF"),
         "bmp": lambda: encoded(pixels, "BMP"),
+        "palette bmp": lambda: encoded(Image.fromarray(pixels).quantize(16), "BMP"),
+        "profile": lambda: encoded(pixels, "TIFF", icc_profile=srgb_profile()),
         "avif": lambda: encoded(pixels, "AVIF"),
         "heic": lambda: heic(pixels),
     }
     return makers[kind]() if kind in makers else seed_file(kind)
+
+
+def srgb_profile() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def heic(pixels: np.ndarray) -> bytes:
