@@ -115,7 +115,9 @@ class ImageSettings(StreamSettings):
     decode_processes: Count = Field(default=2, description="Processes that decode; isolated only.")
     decode_seconds: Seconds = Field(default=5.0, description="For one image; isolated only.")
     decode_memory_mib: Annotated[int, Field(ge=64)] = Field(
-        default=768, description="Address space that one image may take beyond an idle process; isolated only."
+        default=1024,
+        description="Address space that one image may take beyond an idle process; a pixel takes about 20 bytes at "
+        "most. Isolated only.",
     )
     heic_release: Literal["jpeg", "png", "webp"] = Field(
         default="jpeg", description="What HEIC and AVIF images are released as."

@@ -29,6 +29,8 @@ LIMITS = ImageLimits(max_bytes=2_000_000, max_pixels=4_000_000, max_side=3000, m
 MORE_KINDS = ("tiff", "pages", "bmp", "palette bmp", "profile", "avif", "heic")
 MATERIAL = ("malformed", "metadata", "frames")
 WAYS = ("inline", "isolated")
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+"""Pillow warns of odd tags; what counts is what becomes of the file."""
 
 
 @pytest.fixture(scope="module")
