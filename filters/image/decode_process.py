@@ -21,7 +21,14 @@ from filters.image.wire import MESSAGE, Answer, Request, WireError, read_image, 
 
 CHILD = "filters.image.decode_child"
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH")
-_SET_VARIABLES = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+_SET_VARIABLES = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_MMAP_THRESHOLD_": str(32 * 1024 * 1024),
+    "MALLOC_TRIM_THRESHOLD_": str(64 * 1024 * 1024),
+}
+"""glibc is to keep memory for the next image: a process that is given each page anew takes half as long again."""
 _START_SECONDS = 60.0
 _END_SECONDS = 5.0
 _KEPT_BYTES = 32 * 1024 * 1024
@@ -42,6 +49,10 @@ class Lost(Exception):
     def __init__(self, cause: Cause) -> None:
         super().__init__(cause.value)
         self.cause = cause
+
+
+class NotStarted(Exception):
+    """No process could be started, or it did not get ready; the file is not at fault."""
 
 
 class DecodeProcess:
@@ -75,24 +86,26 @@ class DecodeProcess:
             self._running = _Running(self._order, self._module)
 
     def wait_ready(self) -> None:
-        """Return when files can be decoded.
+        """Return when files can be decoded; a process that ended in the meantime is replaced.
 
         Raises:
-            OSError: as `launch`.
-            Lost: it ended, or takes too long.
+            NotStarted: there is none.
         """
-        self.launch()
-        if self._running is not None and not self._running.ready:
-            answer, _ = self._running.answer(_START_SECONDS)
-            if answer is not Answer.READY:
-                raise Lost(Cause.CRASH)
-            self._running.ready = True
+        if self._running is not None and self._running.process.poll() is not None:
+            self.end()
+        try:
+            self.launch()
+            if not self._process.ready and self._process.answer(_START_SECONDS)[0] is not Answer.READY:
+                raise NotStarted("another answer")
+        except (OSError, Lost) as error:
+            raise NotStarted(type(error).__name__) from None
+        self._process.ready = True
 
     def pixels(self, data: bytes) -> int | RecordError:
         """Pixels by the headers, or why the file is refused.
 
         Raises:
-            OSError: as `launch`.
+            NotStarted: as `wait_ready`.
             Lost: it crashed, hung, ran out of memory or answered what it may not.
         """
         answer, number = self._ask(Request.PIXELS, data)

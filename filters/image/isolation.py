@@ -11,7 +11,7 @@ from filters.errors import ConfigurationError, InferenceError, PayloadTooLarge, 
 from filters.image.container import DecodedImage
 from filters.image.decode import check_file
 from filters.image.decode_child import Order
-from filters.image.decode_process import CHILD, Cause, DecodeProcess, Lost
+from filters.image.decode_process import CHILD, Cause, DecodeProcess, Lost, NotStarted
 from filters.records import ImageContent
 
 IMAGES_PER_PROCESS = 2_000
@@ -70,7 +70,7 @@ class IsolatedReader:
                 process.launch()
             for process in self._all:
                 process.wait_ready()
-        except (OSError, Lost) as error:
+        except (OSError, NotStarted) as error:
             self._end_all()
             raise ConfigurationError(
                 f"images.decode: no process for decoding could be started ({type(error).__name__}); "
@@ -137,7 +137,7 @@ class IsolatedReader:
             self._observer.decoder_lost(lost.cause.value)
             fresh = True
             raise
-        except OSError:
+        except NotStarted:
             fresh = True
             raise InferenceError("no process for decoding could be started", reason="decoder_unavailable") from None
         finally:

@@ -125,9 +125,7 @@ def test_other_records_in_flight_go_on(reader):
 def test_in_a_batch_each_record_has_its_own_verdict(reader):
     """Through the pipeline, with the media's own weighing: the bad ones are rejected by code, the good ones pass."""
     files = [GOOD, hostile("crash"), GOOD, hostile("memory", at="parse"), GOOD]
-    records = [
-        Record(RecordContext(SourcePosition("t", 0, n), "acme", str(n)), content) for n, content in enumerate(files)
-    ]
+    records = [_record(number, content) for number, content in enumerate(files)]
     pipeline = FilterPipeline([ImageMedium([], reader=reader)], _policies(), CollectingObserver())
     outcomes = pipeline.process_batch(records)
     failures = [one.verdict.failure and one.verdict.failure.reason for one in outcomes]
@@ -135,6 +133,10 @@ def test_in_a_batch_each_record_has_its_own_verdict(reader):
     assert [one.verdict.action for one in outcomes] == [
         Action.REJECT if failure else Action.ALLOW for failure in failures
     ]
+
+
+def _record(number: int, content: ImageContent) -> Record:
+    return Record(RecordContext(SourcePosition("t", 0, number), "acme", str(number)), content)
 
 
 def _policies() -> StaticPolicies:
@@ -166,6 +168,8 @@ def test_a_process_has_the_limits_and_none_of_the_secrets(monkeypatch):
         limits = {name: process.rlimit(getattr(psutil, f"RLIMIT_{name}")) for name in ("CORE", "FSIZE", "NOFILE")}
         assert set(limits.values()) == {(0, 0)}
         assert process.rlimit(psutil.RLIMIT_AS)[1] < 2 << 30
+        reader.decode(GOOD)
+        assert process.rlimit(psutil.RLIMIT_CPU)[0] < 60
         assert "secret" not in process.environ().values()
         assert "NoNewPrivs:\t1" in Path(f"/proc/{pid}/status").read_text()
         assert process.num_fds() == len("012") + len(["link", "lifeline", "region"])
@@ -204,6 +208,34 @@ def test_closing_ends_the_processes_and_whoever_waits():
     assert caught.value.reason == "decoder_unavailable"
     assert reader.pids == ()
     assert _is_gone(pid)
+
+
+def test_a_process_that_ended_while_idle_costs_no_record():
+    """Killed by an operator, or by the kernel for another's hunger."""
+    with IsolatedReader(order(seconds=20), 1, observer := CollectingDecodeObserver()) as reader:
+        (pid,) = reader.pids
+        psutil.Process(pid).kill()
+        psutil.Process(pid).wait(5)
+        assert reader.decode(GOOD).frames
+    assert observer.causes == []
+
+
+def test_where_no_process_can_be_had_the_record_is_not_at_fault(monkeypatch):
+    """No rejection, but a detector's error: the policy's `on_error` decides, and the next record tries again."""
+    with IsolatedReader(order(seconds=20), 1, CollectingDecodeObserver()) as reader:
+        psutil.Process(reader.pids[0]).kill()
+        with monkeypatch.context() as patched:
+            patched.setattr(subprocess, "Popen", _no_process)
+            pipeline = FilterPipeline([ImageMedium([], reader=reader)], _policies(), CollectingObserver())
+            (outcome,) = pipeline.process_batch([_record(0, GOOD)])
+        assert outcome.verdict.failure is not None
+        assert (outcome.verdict.failure.code, outcome.verdict.failure.reason) == ("inference", "decoder_unavailable")
+        assert "on_error" in outcome.verdict.rules
+        assert reader.decode(GOOD).frames
+
+
+def _no_process(*_: object, **__: object) -> None:
+    raise BlockingIOError("no more processes")
 
 
 def test_where_no_process_gets_ready_the_start_is_refused():
