@@ -65,7 +65,7 @@ MARKS: Mapping[str, Callable[[], object]] = {
     "abort": os.abort,
     "spin": _spin,
     "sleep": lambda: time.sleep(3600),
-    "memory": lambda: [np.ones(1 << 24, np.uint8) for _ in range(10_000)],
+    "memory": lambda: [np.empty(1 << 24, np.uint8) for _ in range(10_000)],
     "malloc": lambda: ctypes.memset(ctypes.CDLL(None).malloc(1 << 40), 1, 1 << 40),
     "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "exit": lambda: os._exit(0),
