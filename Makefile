@@ -72,6 +72,7 @@ eval-text: $(STAMP)  ## every figure about prompts, with its goal; most need ../
 eval-images: $(STAMP)  ## what of metadata survives, and what malformed files do; needs ../shared/eval
 	@$(BIN)/python -m tests.evals.images_metadata $(ARGS)
 	@$(BIN)/python -m tests.evals.images_malformed $(ARGS)
+	@$(BIN)/python -m tests.evals.decode_cost
 
 soak: $(STAMP)  ## MINUTES of random faults on a real Apache Kafka, then the oracle's table
 	@$(BIN)/veilstream models pull
