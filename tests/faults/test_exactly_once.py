@@ -85,7 +85,7 @@ class Scene:
         record(Row.of(report, f"exactly once: {fault}", "one", self.exits, seed))
         assert report.problems == {}
         assert report.released + report.rejected + report.held == report.inputs
-        assert report.duplicates == 0
+        assert report.duplicates == 0, self.oracle.repeated()
         assert self.went_back == []
         topics = [self.house.topics.prompts, self.house.topics.images]
         ends = {(topic, n): end for topic in topics for n, end in end_offsets(self.house.bootstrap, topic).items()}

@@ -106,7 +106,7 @@ def test_policies_are_unreadable_at_the_start(
         supervisor = stack.enter_context(Supervisor(lambda: started(house, {"POLICIES__CATCH_UP_SECONDS": "3"})))
         meanwhile = outputs_within(house, 10)
     with SecondReader(house.bootstrap, house.topics, prompt_group(house), lambda: inputs) as reader:
-        judged = Trial(house, supervisor, reader).judge(inputs)
+        judged = Trial(house, supervisor, reader, once=False).judge(inputs)
     record(judged.row("policies topic unreadable at the start", "one", seed))
     assert meanwhile == 0
     assert judged.exits, "the worker did not give up"

@@ -98,3 +98,17 @@ def test_a_committed_offset_that_goes_back_is_found(mock_house: House, inputs: l
     commit(mock_house, given, 999)
     after_two_rounds(reader)
     assert any("up to 1000, then up to 999" in finding for finding in reader.findings)
+
+
+def test_under_transactions_outputs_may_be_seen_after_their_offset_and_must_be_seen_at_the_end(
+    mock_house: House, inputs: list[Input]
+):
+    """The offset first, then the outputs: a finding until they are there."""
+    given = inputs[0]
+    group = prompt_group(mock_house)
+    with SecondReader(mock_house.bootstrap, mock_house.topics, group, lambda: inputs, transactions=True) as reader:
+        commit(mock_house, given, given.place[2] + 1)
+        assert after_two_rounds(reader) == [f"{given.source} is committed, and its outputs cannot be read"]
+        write(mock_house, mock_house.topics.verdicts, given)
+        write(mock_house, mock_house.topics.prompts_released, given)
+        assert after_two_rounds(reader) == []

@@ -158,8 +158,8 @@ def trial(
     with ExitStack() as stack:
         supervisor = stack.enter_context(Supervisor(lambda: started(house, settings)))
         supervisor.worker.wait_ready()
-        reader = SecondReader(house.bootstrap, house.topics, prompt_group(house), written)
         once = "DELIVERY__GUARANTEE" in settings
+        reader = SecondReader(house.bootstrap, house.topics, prompt_group(house), written, transactions=once)
         yield Trial(house, supervisor, stack.enter_context(reader), once)
 
 

@@ -190,6 +190,11 @@ class Oracle:
             longest_stall=self._longest_stall(),
         )
 
+    def repeated(self) -> list[str]:
+        """The stories of up to ten inputs that have an output twice."""
+        twice = [source for by in (self._verdicts, self._content) for source, records in by.items() if len(records) > 1]
+        return [self.story(source) for source in dict.fromkeys(twice)][:10]
+
     def story(self, source: str) -> str:
         """What was written of an input, in order: seconds since the first, topic, action, failure, attempts."""
         records = [*self._verdicts.get(source, ()), *self._content.get(source, ())]
@@ -200,7 +205,8 @@ class Oracle:
             action = (record.header(ACTION) or b"").decode()
             said = _failure_code(record) if record.topic == self._topics.verdicts else None
             where = record.topic.rpartition(".")[2]
-            parts.append(f"{(time - timed[0][0]) / 1000:.1f} s {where} {action} {said or ''}".rstrip())
+            at = f"{where}:{record.partition}:{record.offset}"
+            parts.append(f"{(time - timed[0][0]) / 1000:.1f} s {at} {action} {said or ''}".rstrip())
         return f"{source}: " + "; ".join(parts)
 
     def _take_in(self) -> None:

@@ -2,6 +2,10 @@
 
 A round asks first for the committed offsets, then for the ends of the outputs, some milliseconds later: whatever was
 committed must lie before those ends. Brokers that do not answer make a round blind, which is not a finding.
+
+A transaction is decided in one place and then shown partition by partition: where a broker falls between, the offset
+may be seen before the outputs. Under transactions a finding of that kind therefore counts when it has not gone away by
+the last round.
 """
 
 import threading
@@ -30,9 +34,21 @@ class SecondReader:
         topics: whose inputs and outputs.
         group: the prompt stream's consumer group.
         written: the inputs that are known by now.
+        transactions: whether offsets and outputs are written in transactions.
     """
 
-    def __init__(self, bootstrap: str, topics: TopicNames, group: str, written: Callable[[], Sequence[Input]]) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        topics: TopicNames,
+        group: str,
+        written: Callable[[], Sequence[Input]],
+        *,
+        transactions: bool = False,
+    ) -> None:
+        self._transactions = transactions
+        self._unreadable: list[str] = []
+        """Of the last round: committed, and without outputs."""
         self._inputs = topics.prompts
         self._released = {topics.prompts_released, topics.images_released}
         self._content = (*sorted(self._released), topics.rejected, topics.held)
@@ -49,10 +65,14 @@ class SecondReader:
         """Looks that could be taken to their end."""
         self.blind = 0
         """Looks that a broker did not answer."""
-        self.findings: list[str] = []
-        """What must not be; each named once."""
+        self._findings: list[str] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look, name="second reader", daemon=True)
+
+    @property
+    def findings(self) -> list[str]:
+        """What must not be; each named once."""
+        return self._findings + self._unreadable
 
     @property
     def committed(self) -> Mapping[Place, int]:
@@ -147,9 +167,16 @@ class SecondReader:
                 self._find(f"{place[0]}:{place[1]} was committed up to {offset}, then up to {committed[place]}")
         self._committed |= committed
         done = self._audited & self._answered
-        for given in written:
-            if given.place[2] < committed.get(given.place[:2], 0) and given.source not in done:
-                self._find(f"{given.source} is committed, and its outputs cannot be read")
+        missing = [
+            f"{given.source} is committed, and its outputs cannot be read"
+            for given in written
+            if given.place[2] < committed.get(given.place[:2], 0) and given.source not in done
+        ]
+        if self._transactions:
+            self._unreadable = missing
+        else:
+            for each in missing:
+                self._find(each)
 
     def _check_releases(self, ends: Mapping[Place, int]) -> None:
         ripe = [source for place, offset, source in self._unchecked if offset < ends[place]]
@@ -159,8 +186,8 @@ class SecondReader:
                 self._find(f"{source} is released, and its verdict cannot be read")
 
     def _find(self, finding: str) -> None:
-        if finding not in self.findings:
-            self.findings.append(finding)
+        if finding not in self._findings:
+            self._findings.append(finding)
 
 
 def _consumer(bootstrap: str, group: str) -> Consumer:

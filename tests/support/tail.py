@@ -35,6 +35,7 @@ class TopicTail:
         self._consumer.assign([place for topic in topics for place in self._places(topic)])
         self._past: dict[tuple[str, int], int] = {}
         """Up to where there was nothing more, markers of transactions included."""
+        self._next: dict[tuple[str, int], int] = {}
         self.records: list[Incoming] = []
         self.times: dict[tuple[str, int, int], int] = {}
         """When each record was handed to its producer, in ms, by topic, partition and offset."""
@@ -46,9 +47,17 @@ class TopicTail:
     def poll(self, seconds: float = 0.1) -> list[Incoming]:
         """What came within `seconds`, or sooner where something came; also kept in `records`."""
         taken = [self._take(message) for message in self._consumer.consume(1000, timeout=seconds)]
-        new = [record for record in taken if record is not None]
+        new = [record for record in taken if record is not None and self._is_new(record)]
         self.records += new
         return new
+
+    def _is_new(self, record: Incoming) -> bool:
+        """Whether it was not read before: a client that lost its broker may read some records again."""
+        place = record.topic, record.partition
+        if record.offset < self._next.get(place, 0):
+            return False
+        self._next[place] = record.offset + 1
+        return True
 
     def _take(self, message: Message) -> Incoming | None:
         error = message.error()
