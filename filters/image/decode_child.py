@@ -7,19 +7,16 @@ It trusts the filter and nothing that it decodes: before the first file, it give
 by a file could use, but for the region and the link.
 """
 
-import ctypes
 import fcntl
 import importlib
 import json
 import os
-import resource
 import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.abc import MetaPathFinder
 from mmap import mmap
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -28,6 +25,7 @@ from PIL import Image
 
 from filters.errors import RecordError, UnsupportedMedia
 from filters.image.codecs import build_codecs
+from filters.image.confinement import confine, limit_processor
 from filters.image.container import DecodedImage, EncodeHints, Frame, ImageCodec, Reader
 from filters.image.decode import ImageReader
 from filters.image.formats import ImageFormat
@@ -50,9 +48,6 @@ _RAISED = (
     ValueError,
 )
 """What a codec may raise beside record errors; anything else ends the process, which costs as much as a crash."""
-_PR_SET_NO_NEW_PRIVS = 38
-_CPU_PER_SECOND = 8
-"""Codecs use threads. The filter's own deadline ends the process first; this one holds where the filter is stopped."""
 _LOADED_LATE = (
     *("numpy.ma", "numpy.linalg", "numpy.fft", "numpy.random", "numpy.rec", "numpy.char"),
     *(f"encodings.{name}" for name in ("ascii", "latin_1", "utf_8", "utf_16", "utf_16_le", "utf_16_be", "utf_32")),
@@ -95,11 +90,11 @@ def serve(codecs: Mapping[ImageFormat, ImageCodec], link: socket.socket, region:
     reader = ImageReader(codecs, order.limits)
     _warm_up(codecs, reader)
     sys.meta_path.insert(0, _NothingMore())
-    _give_up(order.memory_bytes)
+    confine(order.memory_bytes)
     link.send(MESSAGE.pack(Answer.READY, 0))
     while len(message := link.recv(MESSAGE.size)) == MESSAGE.size:
         request, size = MESSAGE.unpack(message)
-        _limit_processor(order.seconds)
+        limit_processor(order.seconds)
         link.send(MESSAGE.pack(*_answer(reader, region, Request(request), size)))
 
 
@@ -136,25 +131,6 @@ class _NothingMore(MetaPathFinder):
     def find_spec(self, fullname: str, path: object, target: object = None) -> None:
         del path, target
         raise ModuleNotFoundError(f"{fullname} was not loaded in time", name=fullname)
-
-
-def _give_up(memory_bytes: int) -> None:
-    """No core file, no growing file, no new descriptor (files, sockets, pipes), no new privilege, bounded memory."""
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    for limit, most in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_NOFILE, 0),
-        (resource.RLIMIT_AS, used + memory_bytes),
-    ):
-        resource.setrlimit(limit, (most, most))
-    ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-
-
-def _limit_processor(seconds: float) -> None:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    soft = int(usage.ru_utime + usage.ru_stime + _CPU_PER_SECOND * seconds) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 def _end_with(lifeline: int) -> None:

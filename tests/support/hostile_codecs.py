@@ -4,11 +4,12 @@ BMP files are read by `HostileCodec`; what stands in them tells what happens. Ev
 """
 
 import ctypes
+import fcntl
 import os
-import signal
+import resource
 import socket
-import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -60,6 +61,20 @@ def _raise() -> None:
     raise UnicodeError("jane.doe@example.com")
 
 
+def _called(name: str, *arguments: object) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if getattr(libc, name)(*arguments) < 0:
+        raise OSError(ctypes.get_errno(), name)
+
+
+def _in_thread() -> None:
+    ran = threading.Event()
+    threading.Thread(target=ran.set).start()
+    assert ran.wait(5)
+
+
+CANARY = Path(tempfile.gettempdir(), f"veilstream-canary-{os.getuid()}")
+"""A file that a codec could harm."""
 MARKS: Mapping[str, Callable[[], object]] = {
     "crash": lambda: ctypes.string_at(0),
     "abort": os.abort,
@@ -67,13 +82,22 @@ MARKS: Mapping[str, Callable[[], object]] = {
     "sleep": lambda: time.sleep(3600),
     "memory": lambda: [np.empty(1 << 24, np.uint8) for _ in range(10_000)],
     "malloc": lambda: ctypes.memset(ctypes.CDLL(None).malloc(1 << 40), 1, 1 << 40),
-    "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "exit": lambda: os._exit(0),
     "raise": _raise,
     "open": lambda: Path("/etc/hostname").read_bytes(),
     "write": lambda: Path(tempfile.gettempdir(), "veilstream-escaped").write_bytes(b"x"),
     "socket": socket.socket,
-    "run": lambda: subprocess.run(["/bin/true"], check=True),
+    "run": lambda: os.execv("/bin/true", ["true"]),  # noqa: S606  refused
+    "fork": os.fork,
+    "signal": lambda: os.kill(os.getppid(), 0),
+    "delete": lambda: CANARY.unlink(),
+    "rename": lambda: CANARY.rename(CANARY.with_suffix(".moved")),
+    "truncate": lambda: os.truncate(CANARY, 0),
+    "limit": lambda: resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (0, 0)),
+    "read memory": lambda: _called("process_vm_readv", os.getppid(), None, 0, None, 0, 0),
+    "trace": lambda: _called("ptrace", 16, os.getppid(), None, None),
+    "have it signalled": lambda: fcntl.fcntl(0, fcntl.F_SETOWN, os.getppid()),
+    "thread": _in_thread,
     "well": lambda: None,
 }
 

@@ -25,7 +25,7 @@ from filters.policy_source import parse_policy
 from filters.records import ImageContent, Record, RecordContext, SourcePosition
 from filters.verdict import Action
 from tests.fakes import CollectingDecodeObserver, CollectingObserver, StaticPolicies
-from tests.support.hostile_codecs import hostile_file
+from tests.support.hostile_codecs import CANARY, hostile_file
 from tests.unit.filters.image.images import encoded, photograph
 
 HOSTILE = "tests.support.hostile_codecs"
@@ -39,9 +39,9 @@ FATAL = [
     ("sleep", PayloadTooLarge, "decode_seconds", "hang"),
     ("memory", PayloadTooLarge, "decode_memory", "memory"),
     ("malloc", UnsupportedMedia, "decoder_crashed", "crash"),
-    ("killed", PayloadTooLarge, "decode_memory", "memory"),
 ]
-FORBIDDEN = ["open", "write", "socket", "run"]
+FORBIDDEN = ["open", "write", "socket", "run", "fork", "signal", "delete", "rename", "truncate", "limit"]
+FORBIDDEN += ["read memory", "trace", "have it signalled"]
 
 
 def order(memory_mib: int = 256, seconds: float = SECONDS, **limits: int) -> Order:
@@ -82,16 +82,42 @@ def test_what_behaves_is_read_under_the_same_limits(reader):
 
 
 @pytest.mark.parametrize("mark", FORBIDDEN)
-def test_a_process_opens_nothing_and_writes_nothing(reader, observer, mark):
-    """No file, no socket, no program: what a codec taken over by a file would reach for is not there."""
+def test_a_process_reaches_nothing_outside(reader, observer, mark):
+    """No file, no socket, no program, no other process: what a codec taken over by a file would go for is refused."""
     observer.causes.clear()
     escaped = Path(tempfile.gettempdir(), "veilstream-escaped")
+    CANARY.write_bytes(b"untouched")
     escaped.unlink(missing_ok=True)
     with pytest.raises(UnsupportedMedia) as caught:
         reader.decode(hostile(mark))
     assert caught.value.reason in {"corrupt", "decoder_raised"}
     assert observer.causes == []
     assert not escaped.exists()
+    assert CANARY.read_bytes() == b"untouched"
+    CANARY.unlink()
+
+
+def test_codecs_may_use_threads(reader):
+    """The negative: what dav1d and libheif need is not refused."""
+    assert reader.decode(hostile("thread")).frames
+
+
+def test_a_process_that_the_kernel_kills_is_one_that_wanted_memory(reader, observer):
+    observer.causes.clear()
+    with ThreadPoolExecutor(1) as threads:
+        pending = threads.submit(reader.decode, hostile("sleep"))
+        busy: list[psutil.Process] = []
+        while not busy:
+            busy = [process for process in map(psutil.Process, reader.pids) if _sleeps_in_a_codec(process)]
+        busy[0].kill()
+        with pytest.raises(PayloadTooLarge) as caught:
+            pending.result()
+    assert (caught.value.reason, observer.causes) == ("decode_memory", ["memory"])
+
+
+def _sleeps_in_a_codec(process: psutil.Process) -> bool:
+    """Not waiting for the filter: the kernel tells where it sleeps."""
+    return "nanosleep" in Path(f"/proc/{process.pid}/wchan").read_text()
 
 
 def test_what_a_codec_says_goes_nowhere(reader):
@@ -171,7 +197,9 @@ def test_a_process_has_the_limits_and_none_of_the_secrets(monkeypatch):
         reader.decode(GOOD)
         assert process.rlimit(psutil.RLIMIT_CPU)[0] < 60
         assert "secret" not in process.environ().values()
-        assert "NoNewPrivs:\t1" in Path(f"/proc/{pid}/status").read_text()
+        status = Path(f"/proc/{pid}/status").read_text()
+        assert "NoNewPrivs:\t1" in status
+        assert "Seccomp:\t2" in status
         assert process.num_fds() == len("012") + len(["link", "lifeline", "region"])
 
 
@@ -223,7 +251,9 @@ def test_a_process_that_ended_while_idle_costs_no_record():
 def test_where_no_process_can_be_had_the_record_is_not_at_fault(monkeypatch):
     """No rejection, but a detector's error: the policy's `on_error` decides, and the next record tries again."""
     with IsolatedReader(order(seconds=20), 1, CollectingDecodeObserver()) as reader:
-        psutil.Process(reader.pids[0]).kill()
+        process = psutil.Process(reader.pids[0])
+        process.kill()
+        process.wait(5)
         with monkeypatch.context() as patched:
             patched.setattr(subprocess, "Popen", _no_process)
             pipeline = FilterPipeline([ImageMedium([], reader=reader)], _policies(), CollectingObserver())
