@@ -90,7 +90,7 @@ MARKS: Mapping[str, Callable[[], object]] = {
     "run": lambda: os.execv("/bin/true", ["true"]),  # noqa: S606  refused
     "fork": os.fork,
     "signal": lambda: os.kill(os.getppid(), 0),
-    "delete": lambda: CANARY.unlink(),
+    "delete": CANARY.unlink,
     "rename": lambda: CANARY.rename(CANARY.with_suffix(".moved")),
     "truncate": lambda: os.truncate(CANARY, 0),
     "limit": lambda: resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (0, 0)),
