@@ -130,18 +130,17 @@ class IsolatedReader:
 
     def _ask(self, question: Callable[[DecodeProcess], T | RecordError]) -> T:
         process = self._take()
-        fresh = False
+        answered = False  # whatever is raised: a process that owes an answer is not asked again
         try:
             answer = question(process)
+            answered = True
         except Lost as lost:
             self._observer.decoder_lost(lost.cause.value)
-            fresh = True
             raise
         except NotStarted:
-            fresh = True
             raise InferenceError("no process for decoding could be started", reason="decoder_unavailable") from None
         finally:
-            self._give_back(process, fresh=fresh or process.decoded >= self._images)
+            self._give_back(process, fresh=not answered or process.decoded >= self._images)
         if isinstance(answer, RecordError):
             raise answer
         return answer

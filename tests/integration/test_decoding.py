@@ -16,6 +16,7 @@ from tests.support.kafka_io import produce
 from tests.support.material import encode_image, image_case, image_cases, picture
 from tests.support.oracle import output_topics, send
 from tests.support.tenants import REDACTS
+from tests.support.worker import WorkerProcess
 
 REASONS = {"crash": "decoder_crashed", "spin": "decode_seconds", "memory": "decode_memory", "abort": "decoder_crashed"}
 CAUSES = {"crash": 2, "hang": 1, "memory": 1}
@@ -31,8 +32,7 @@ def _bad(mark: str) -> BadInput:
 def test_a_file_that_ends_a_codec_costs_its_own_record(embedded_house: House, figures: Figures):
     """Rejected with the reason, told of in the metrics; good ones before and behind are judged; nobody is left."""
     house = embedded_house
-    settings = {"IMAGES__DECODE_SECONDS": "2"}
-    worker = house.worker(command=Faults(streams=("images",), hostile_codecs=True).command, settings=settings)
+    worker = house.worker(command=Faults(streams=("images",), hostile_codecs=True).command)
     worker.wait_ready()
     oracle, tail = house.oracle(), house.tail(*output_topics(house.topics))
     inputs = send(house.bootstrap, house.topics, image_cases(6, seed=1))
@@ -43,7 +43,7 @@ def test_a_file_that_ends_a_codec_costs_its_own_record(embedded_house: House, fi
     tail.read_quiet()
     rejected = {record.key: json.loads(record.value)["error"] for record in tail.of(house.topics.rejected)}
     assert {mark: rejected[mark.encode()]["reason"] for mark in REASONS} == REASONS
-    restarts = {cause: worker.metric("veilstream_decoder_restarts_total", cause=cause) for cause in CAUSES}
+    restarts = restarts_once_told(worker)
     figures(f"{len(inputs)} good records beside {len(REASONS)} that end a codec; restarts {restarts}")
     assert restarts == CAUSES
     assert worker.running
@@ -51,6 +51,15 @@ def test_a_file_that_ends_a_codec_costs_its_own_record(embedded_house: House, fi
     assert len(children) == 2
     assert worker.terminate() == 0
     assert psutil.wait_procs(children, timeout=5)[1] == []
+
+
+def restarts_once_told(worker: WorkerProcess) -> dict[str, float]:
+    """Restarts by cause, read until there are some: on a busy machine a scrape can go unanswered."""
+    restarts = dict.fromkeys(CAUSES, 0.0)
+    deadline = time.monotonic() + 30
+    while not any(restarts.values()) and time.monotonic() < deadline:
+        restarts = {cause: worker.metric("veilstream_decoder_restarts_total", cause=cause) for cause in CAUSES}
+    return restarts
 
 
 @pytest.mark.timeout(120)
