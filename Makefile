@@ -69,10 +69,13 @@ eval-text: $(STAMP)  ## every figure about prompts, with its goal; most need ../
 	@$(BIN)/veilstream models pull
 	@$(BIN)/python -m tests.evals.text $(ARGS)
 
-eval-images: $(STAMP)  ## what of metadata survives, and what malformed files do; needs ../shared/eval
+eval-images: $(STAMP)  ## metadata, malformed files, text, and the cost of each stage; needs ../shared/eval
+	@$(BIN)/veilstream models pull
 	@$(BIN)/python -m tests.evals.images_metadata $(ARGS)
 	@$(BIN)/python -m tests.evals.images_malformed $(ARGS)
 	@$(BIN)/python -m tests.evals.decode_cost
+	@$(BIN)/python -m tests.evals.images_receipts --sheet out/receipts
+	@$(BIN)/python -m tests.evals.images_cost
 
 soak: $(STAMP)  ## MINUTES of random faults on a real Apache Kafka, then the oracle's table
 	@$(BIN)/veilstream models pull

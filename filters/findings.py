@@ -146,6 +146,9 @@ class BoundingBox:
         return BoundingBox(x0, y0, x1, y1) if x0 < x1 and y0 < y1 else None
 
 
+Outline = tuple[tuple[int, int], ...]
+"""Corners of a convex region as x, y in whole pixels of the frame, in order."""
+
 UNSEEN_DETECTOR = "unseen_data"
 """Finds data that no detector saw and that may hold an image: it goes whatever a policy keeps."""
 
@@ -163,6 +166,8 @@ class FindingSource(StrEnum):
 class Detection:
     """What an image detector reports of one frame: a box in its pixels, score 0–1, and the way it was found.
 
+    `outline` is set where the region lies slantwise in its box: what is covered is the outline.
+
     Raises:
         ValueError: the score is not a number from 0 to 1.
     """
@@ -171,6 +176,7 @@ class Detection:
     entity_type: EntityType
     score: float
     source: FindingSource = FindingSource.PIXELS
+    outline: Outline | None = None
 
     def __post_init__(self) -> None:
         _check_score(self.score)
@@ -186,6 +192,7 @@ class ImageFinding:
     score: float
     detector: str
     source: FindingSource = FindingSource.PIXELS
+    outline: Outline | None = None
 
     def __post_init__(self) -> None:
         _check_score(self.score)

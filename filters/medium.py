@@ -1,11 +1,11 @@
 """The seam between the pipeline and a kind of content: text and images each implement `Medium`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from filters.decide import Hit
 from filters.errors import DetectionError
-from filters.findings import EntityType, Finding
+from filters.findings import EntityType, Finding, FindingSource
 from filters.policy import FilterPolicy
 from filters.protocols import Detector
 from filters.records import ContentKind
@@ -27,11 +27,18 @@ class Medium(Protocol[C, D, DetectorT]):
 
     @property
     def detectors(self) -> Sequence[DetectorT]:
-        """The detectors to ask, in order; each is asked only for policies that name one of its entities."""
+        """The detectors to ask, in order; each is asked only for policies that it concerns."""
 
     @property
     def own_entities(self) -> frozenset[EntityType]:
         """Entity types that `decode` reports by itself, without a detector."""
+
+    @property
+    def sources(self) -> Mapping[EntityType, frozenset[FindingSource]]:
+        """The ways by which its detectors, and itself, find each type; empty where rules know of no ways."""
+
+    def concerns(self, detector: DetectorT, policy: FilterPolicy) -> bool:
+        """Whether the policy asks for something that the detector finds: it is then required."""
 
     def weight(self, content: C) -> int:
         """What `content` will cost once decoded (characters, or bytes of pixels), without decoding it; 0 if unknown."""

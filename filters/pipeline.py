@@ -130,7 +130,12 @@ class FilterPipeline:
 
     def _ask_all(self, cases: Sequence[Case], medium: AnyMedium, deadline: float | None) -> None:
         for detector in medium.detectors:
-            self._ask(detector, [case for case in cases if _is_required(detector, case)], medium, deadline)
+            self._ask(
+                detector,
+                [case for case in cases if case.policy and medium.concerns(detector, case.policy)],
+                medium,
+                deadline,
+            )
 
     def _ask(self, detector: Detector, cases: Sequence[Case], medium: AnyMedium, deadline: float | None) -> None:
         """Ask for the whole batch; where that fails, for each record alone once, so that one spoils no other."""
@@ -247,7 +252,8 @@ def capabilities(media: Sequence[AnyMedium], *, has_key: bool) -> Capabilities:
         medium.kind: medium.own_entities.union(*(detector.entities for detector in medium.detectors))
         for medium in media
     }
-    return Capabilities(entities, has_key)
+    sources = {entity: found for medium in media for entity, found in medium.sources.items()}
+    return Capabilities(entities, sources, has_key)
 
 
 def _chunks(cases: Sequence[Case], medium: AnyMedium) -> Iterator[list[Case]]:
@@ -275,10 +281,6 @@ def _open_with(open_content: Callable[[Any], Any], case: Case, medium: AnyMedium
     else:
         case.findings.extend(medium.own_findings(case.decoded))
         case.language = medium.language(case.decoded)
-
-
-def _is_required(detector: Detector, case: Case) -> bool:
-    return case.policy is not None and not detector.entities.isdisjoint(case.policy.entities(case.kind))
 
 
 def _decision(case: Case, kind: ContentKind) -> Decision:

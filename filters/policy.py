@@ -3,7 +3,7 @@
 `FilterPolicy` is the document; `check_capabilities` says whether an installation can keep what a document promises.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -211,9 +211,11 @@ def policy_json_schema() -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a process can do: the entity types that its detectors find in the kinds it judges; whether a key is set."""
+    """What a process can do: the entity types that its detectors find in the kinds it judges, the ways by which they
+    find them in images; whether a key is set."""
 
-    entities: dict[ContentKind, frozenset[EntityType]]
+    entities: Mapping[ContentKind, frozenset[EntityType]]
+    sources: Mapping[EntityType, frozenset[FindingSource]]
     has_key: bool
 
 
@@ -227,13 +229,11 @@ def _needs_key(policy: FilterPolicy) -> bool:
     return seals or _keyed_operators(policy)
 
 
-def never_fires(rule: ImageRule) -> bool:
-    """Whether the rule's `source` keeps findings away that its entities always come by: faces from pixels, say."""
-    return rule.source is not None and any(_source_of(entity) is not rule.source for entity in rule.entities)
-
-
-def _source_of(entity: EntityType) -> FindingSource:
-    return FindingSource.FILE if entity is EntityType.METADATA else FindingSource.PIXELS
+def never_fires(rule: ImageRule, capabilities: Capabilities) -> bool:
+    """Whether one of the rule's entities is never found by the rule's `source`: faces in text, say."""
+    return rule.source is not None and any(
+        rule.source not in capabilities.sources.get(entity, ()) for entity in rule.entities
+    )
 
 
 def check_capabilities(policy: FilterPolicy, capabilities: Capabilities) -> None:
@@ -259,7 +259,7 @@ def check_capabilities(policy: FilterPolicy, capabilities: Capabilities) -> None
                 reason="detector_missing",
             )
     for rule in policy.spec.images.rules if policy.spec.images and ContentKind.IMAGE in capabilities.entities else ():
-        if never_fires(rule):
+        if never_fires(rule, capabilities):
             raise PolicyError(
                 f"{where}: a rule asks for `source: {rule.source}`, and no installed detector reports its entities so; "
                 "drop `source`",

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.errors import DetectionError
-from filters.findings import Detection, EntityType, TextFinding
+from filters.findings import Detection, EntityType, FindingSource, TextFinding
 from filters.policy import FilterPolicy
 from filters.records import PromptContent
 from filters.verdict import Verdict
@@ -54,6 +54,10 @@ class PolicyTextDetector(Detector, Protocol):
 
 class ImageDetector(Detector, Protocol):
     """Finds private regions in frames. Called from several threads at a time."""
+
+    @property
+    def sources(self) -> frozenset[FindingSource]:
+        """The ways by which it finds: rules about others are not its business."""
 
     def detect(self, batch: Sequence[Pixels]) -> Sequence[Sequence[Detection]]:
         """One list of detections a frame, in the order of `batch`; frames differ in size; may raise anything."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from filters.errors import InferenceError, ModelError
-from filters.findings import Detection, EntityType
+from filters.findings import Detection, EntityType, FindingSource
 from filters.protocols import Pixels
 from models.batching import map_in_buckets, stack
 from models.boxes import Candidates, in_frame, merged, suppress, to_detections
@@ -55,6 +55,7 @@ class FaceDetector:
     """`ImageDetector` over one model. An answer depends on the frame alone, not on its batch."""
 
     entities = frozenset({EntityType.FACE})
+    sources = frozenset({FindingSource.PIXELS})
 
     def __init__(
         self, name: str, digest: str, family: FaceFamily, session: OnnxSession, thresholds: Thresholds, batch_size: int

@@ -21,6 +21,8 @@ SIDE_STEP = 32
 
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 """The files beside the weights of a token classifier, named as Hugging Face's exports name them."""
+RECOGNIZER, TURNED = "recognizer.onnx", "turned.onnx"
+"""Beside the weights that find lines of text: those that read them, and that tell which stand on their heads."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -31,6 +33,7 @@ class Task(StrEnum):
 
     FACE = "face"
     TEXT_PII = "text_pii"
+    OCR = "ocr"
 
 
 class Family(StrEnum):
@@ -40,16 +43,19 @@ class Family(StrEnum):
     YUNET = "yunet"
     RFB = "rfb"
     TOKEN_CLASSIFICATION = "token_classification"  # noqa: S105  no password
+    PPOCR = "ppocr"
 
     @property
     def task(self) -> Task:
         """What models of this family look for."""
-        return Task.TEXT_PII if self is Family.TOKEN_CLASSIFICATION else Task.FACE
+        others = {Family.TOKEN_CLASSIFICATION: Task.TEXT_PII, Family.PPOCR: Task.OCR}
+        return others.get(self, Task.FACE)
 
     @property
     def companions(self) -> frozenset[str]:
         """The files that it needs beside the weights."""
-        return frozenset({CONFIG, TOKENIZER} if self is Family.TOKEN_CLASSIFICATION else ())
+        needed = {Family.TOKEN_CLASSIFICATION: {CONFIG, TOKENIZER}, Family.PPOCR: {RECOGNIZER, TURNED}}
+        return frozenset(needed.get(self, ()))
 
 
 class _Part(BaseModel):
@@ -81,6 +87,7 @@ class Thresholds(_Part):
     """What of a model's answer is reported."""
 
     min_score: Share = Field(default=0.2, gt=0.0, description="Detections below are dropped; policies choose above it.")
+    min_reading: Share = Field(default=0.5, description="Lines of text read with a smaller score are no text.")
     max_overlap: Share = Field(default=0.3, description="Of two boxes with a larger IoU only the surer one stays.")
 
 

@@ -97,6 +97,11 @@ class OnnxSession:
         """The names of all inputs."""
         return tuple(str(value.name) for value in self._session.get_inputs())
 
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the model's makers wrote into the file, by name."""
+        return {str(name): str(value) for name, value in self._session.get_modelmeta().custom_metadata_map.items()}
+
     def run_all(self, given: Mapping[str, npt.NDArray[np.int64]]) -> list[npt.NDArray[Any]]:
         """All outputs, in the model's order, for whole numbers by input name; inputs of 32 bits get such.
 

@@ -16,10 +16,11 @@ from filters.image.formats import ImageFormat
 from filters.image.isolation import DecodeObserver, IsolatedReader
 from filters.image.limits import ImageLimits
 from filters.image.medium import ImageMedium
+from filters.image.text_in_image import TextInImageDetector
 from filters.keys import TenantKeys
 from filters.pipeline import AnyMedium, FilterPipeline, capabilities
 from filters.policy import Keeping
-from filters.protocols import PipelineObserver, PolicyResolver, TextDetector
+from filters.protocols import ImageDetector, PipelineObserver, PolicyResolver, TextDetector
 from filters.records import ContentKind
 from filters.text.known_names import names_from
 from filters.text.medium import PromptMedium, TextLimits
@@ -27,6 +28,7 @@ from filters.text.patterns import PatternDetector
 from filters.text.terms import TermDetector
 from models.face import build_face_detector
 from models.manifest import load_manifest
+from models.ocr import build_line_reader
 from models.text_pii import build_text_detector
 from models.weights import WeightStore
 from streams.attempts import Partition
@@ -81,7 +83,8 @@ def build_media(
     Raises:
         ModelError: weights are missing or altered, or the device is not there.
     """
-    text = _text_detectors(settings) if ContentKind.PROMPT in kinds or settings.images.codes else ()
+    reads = settings.images.codes or settings.models.ocr
+    text = _text_detectors(settings) if ContentKind.PROMPT in kinds or reads else ()
     build: dict[ContentKind, Callable[[], AnyMedium]] = {
         ContentKind.PROMPT: lambda: _prompt_medium(settings, keys, text),
         ContentKind.IMAGE: lambda: _image_medium(settings, text, reader),
@@ -131,12 +134,21 @@ def _image_medium(settings: Settings, text: Sequence[TextDetector], reader: Read
     face = build_face_detector(entry, weights, settings.models.device, threads=settings.models.threads)
     codes = [BarcodeDetector(text)] if options.codes else []
     return ImageMedium(
-        [face, *codes],
+        [face, *codes, *_text_in_images(settings.models, text)],
         _image_limits(settings),
         batch_weight=options.batch_pixel_bytes,
         heic_release=_heic_release(settings),
         reader=reader,
     )
+
+
+def _text_in_images(options: ModelSettings, text: Sequence[TextDetector]) -> Sequence[ImageDetector]:
+    """The text reader, where one is set: without one, policies that need it are refused."""
+    if not options.ocr:
+        return ()
+    entry = load_manifest(options.manifest).entry(options.ocr)
+    stored = WeightStore(options.cache_dir).stored(entry)
+    return (TextInImageDetector(build_line_reader(entry, stored, options.device, threads=options.threads), text),)
 
 
 def build_keeping(settings: Settings, policies: PolicyResolver, keys: TenantKeys) -> LetterKeeping:

@@ -111,7 +111,7 @@ def package_owner(package: str) -> CheckResult:
 def weights(settings: Settings) -> CheckResult:
     """The files of the configured detectors are where they belong and have the manifest's digests."""
     options = settings.models
-    names = [name for name in (options.face, options.text) if name]
+    names = [name for name in (options.face, options.text, options.ocr) if name]
     try:
         manifest, store = load_manifest(options.manifest), WeightStore(options.cache_dir)
         places = [f"{name}: {store.path(manifest.entry(name))}" for name in names]

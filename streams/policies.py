@@ -170,7 +170,7 @@ def _offender(policy: FilterPolicy, capabilities: Capabilities, reason: str) -> 
                 if missing:
                     return (*path, "entities", missing[0])
             elif reason == "source_missing":
-                if isinstance(rule, ImageRule) and never_fires(rule):
+                if isinstance(rule, ImageRule) and never_fires(rule, capabilities):
                     return (*path, "source")
             elif rule.action is Action.HOLD:
                 return (*path, "action")

@@ -149,6 +149,10 @@ class ModelSettings(_Group):
         default="veilstream-pii",
         description="The text model, by its name in the manifest; empty: names, addresses … are not looked for.",
     )
+    ocr: str = Field(
+        default="ppocr",
+        description="What reads text in images, by its name in the manifest; empty: text in images is not looked for.",
+    )
     device: Device = Field(default=Device.AUTO, description="auto, cpu or cuda.")
     threads: Annotated[int, Field(ge=0)] = Field(default=0, description="Per inference; 0 leaves it to onnxruntime.")
 

@@ -12,7 +12,9 @@ from filters.errors import (
     VeilstreamError,
 )
 from filters.findings import EntityType, TextFinding
+from filters.image.text_lines import TextLine
 from filters.policy import FilterPolicy
+from filters.protocols import Pixels
 from filters.records import PromptContent
 from filters.verdict import Verdict
 from streams.attempts import Ending, History
@@ -83,6 +85,19 @@ class PolicyWordDetector:
             for start in [text.find(word)]
             if start >= 0
         ]
+
+
+class GivenLines:
+    """`LineReader` that reads the same lines in every frame."""
+
+    name = "given_lines"
+    digest = "0" * 64
+
+    def __init__(self, lines: Sequence[TextLine]) -> None:
+        self._lines = tuple(lines)
+
+    def read(self, batch: Sequence[Pixels]) -> list[list[TextLine]]:
+        return [list(self._lines) for _ in batch]
 
 
 class FaultyDetector(WordDetector):

@@ -54,6 +54,7 @@ class BarcodeDetector:
     """
 
     name = "zxing"
+    sources = frozenset({FindingSource.CODE})
 
     def __init__(self, text: Sequence[TextDetector] = ()) -> None:
         self._text = tuple(text)

@@ -1,10 +1,10 @@
 """Images as a medium of the pipeline."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from filters.decide import Hit
 from filters.errors import InferenceError, RecordError
-from filters.findings import Detection, EntityType, Finding, ImageFinding
+from filters.findings import Detection, EntityType, Finding, FindingSource, ImageFinding
 from filters.image.codecs import build_codecs
 from filters.image.container import DecodedImage, Frame, Reader
 from filters.image.decode import ImageReader
@@ -59,6 +59,22 @@ class ImageMedium:
     @property
     def batch_weight(self) -> int:
         return self._batch_weight
+
+    @property
+    def sources(self) -> Mapping[EntityType, frozenset[FindingSource]]:
+        """By the detectors; metadata are found in the file."""
+        found = {EntityType.METADATA: frozenset({FindingSource.FILE})}
+        for detector in self._detectors:
+            found |= {entity: found.get(entity, frozenset()) | detector.sources for entity in detector.entities}
+        return found
+
+    def concerns(self, detector: ImageDetector, policy: FilterPolicy) -> bool:
+        """Whether a rule names one of the detector's entities, and no other way to find it."""
+        rules = policy.spec.images.rules if policy.spec.images else ()
+        return any(
+            not detector.entities.isdisjoint(rule.entities) and (rule.source is None or rule.source in detector.sources)
+            for rule in rules
+        )
 
     def weight(self, content: ImageContent) -> int:
         """Bytes of pixels with alpha over all frames, by the headers; 0 where `decode` will refuse the file."""
@@ -128,5 +144,8 @@ def _findings(
     for index, (frame, places) in enumerate(zip(image.frames, seen, strict=True)):
         if places:
             current = merged([answers[place] for place in places], frame.width, frame.height)
-        findings += [ImageFinding(index, one.box, one.entity_type, one.score, detector, one.source) for one in current]
+        findings += [
+            ImageFinding(index, one.box, one.entity_type, one.score, detector, one.source, one.outline)
+            for one in current
+        ]
     return findings

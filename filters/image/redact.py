@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from filters.decide import Hit
 from filters.errors import RedactionError
-from filters.findings import BoundingBox, EntityType, ImageFinding
+from filters.findings import BoundingBox, EntityType, FindingSource, ImageFinding
 from filters.image.container import DecodedImage, Frame
 from filters.image.hidden import cleaned
 from filters.image.operators import (
@@ -17,7 +17,7 @@ from filters.image.operators import (
     mosaic_look,
     silhouette,
 )
-from filters.image.regions import Area, Mask, covered_area, union
+from filters.image.regions import Area, Mask, corners, covered_area, covered_text, union
 from filters.policy_operators import (
     BlurLook,
     CosmeticBlur,
@@ -71,7 +71,11 @@ def _cover(image: DecodedImage, finding: ImageFinding, operator: object) -> _Cov
         raise RedactionError("a hit has no place in the image", reason="no_place")
     frame = image.frames[finding.frame]
     size = (frame.width, frame.height)
-    area = covered_area(finding.box, operator.margin, operator.shape, size, image.hints.block)
+    block = image.hints.block
+    if finding.source is FindingSource.TEXT_IN_IMAGE:
+        area = covered_text(finding.outline or corners(finding.box), operator.margin, size, block)
+    else:
+        area = covered_area(finding.box, operator.margin, operator.shape, size, block)
     if area is None or finding.box.clipped(*size) is None:
         raise RedactionError("a hit lies outside its frame", reason="no_place")
     return _Cover(area, operator, finding.box, finding.entity_type)

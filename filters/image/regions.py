@@ -10,13 +10,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from filters.findings import BoundingBox
+from filters.findings import BoundingBox, Outline
 from filters.policy_operators import Shape
 
 Mask = npt.NDArray[np.bool_]
 
 TILE = 16
 """Pixels: the side of a JPEG coding unit at 4:2:0, and of a WebP macroblock. Grids are multiples of it."""
+
+
+TEXT_TILE = 8
+"""Pixels, for lines of text: the side of what a JPEG transforms at a time. On the coarser grid, one private line would
+take those above and below with it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,12 +61,35 @@ def covered_area(
         mask = np.ones((outer.height, outer.width), np.bool_)
     else:
         outer, mask = _ellipse(_snapped(wide, grid), ring // TILE)
-    inner = outer.clipped(*frame_size)
-    if inner is None:
-        return None
-    rows = slice(inner.y0 - outer.y0, inner.y1 - outer.y0)
-    columns = slice(inner.x0 - outer.x0, inner.x1 - outer.x0)
-    return Area(inner, mask[rows, columns], grid)
+    return _within(outer, mask, frame_size, grid)
+
+
+def covered_text(outline: Outline, margin: float, frame_size: tuple[int, int], block: int) -> Area | None:
+    """What to cover for a piece of a line of text; None where nothing of it lies in the frame.
+
+    Args:
+        outline: convex, in pixels of the upright frame.
+        margin: added on every side, as a share of the line's height.
+        frame_size: width and height.
+        block: the source's coding block in pixels, at least as many are covered on every side of the margin.
+    """
+    points = np.array(outline, np.float32)
+    height = min(cv2.minAreaRect(points)[1])
+    reach = int(-(-margin * height // 1)) + max(TEXT_TILE, block)
+    (x0, y0), (x1, y1) = points.min(axis=0).astype(int), points.max(axis=0).astype(int)
+    outer = _snapped(BoundingBox(x0 - reach, y0 - reach, x1 + reach + 1, y1 + reach + 1), TEXT_TILE)
+    touched = np.zeros((outer.height, outer.width), np.uint8)
+    within = (points - np.array([outer.x0, outer.y0], np.float32)).round().astype(np.int32)
+    cv2.fillPoly(touched, [within], 1)
+    touched = cv2.dilate(touched, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))  # type: ignore[assignment]
+    tiles = touched.reshape(outer.height // TEXT_TILE, TEXT_TILE, outer.width // TEXT_TILE, TEXT_TILE).max(axis=(1, 3))
+    mask = tiles.astype(np.bool_).repeat(TEXT_TILE, axis=0).repeat(TEXT_TILE, axis=1)
+    return _within(outer, mask, frame_size, TILE)
+
+
+def corners(box: BoundingBox) -> Outline:
+    """The corners of a box, its pixels inside."""
+    return ((box.x0, box.y0), (box.x1 - 1, box.y0), (box.x1 - 1, box.y1 - 1), (box.x0, box.y1 - 1))
 
 
 def union(areas: list[Area], width: int, height: int) -> Mask:
@@ -70,6 +98,15 @@ def union(areas: list[Area], width: int, height: int) -> Mask:
     for area in areas:
         covered[area.box.y0 : area.box.y1, area.box.x0 : area.box.x1] |= area.mask
     return covered
+
+
+def _within(outer: BoundingBox, mask: Mask, frame_size: tuple[int, int], grid: int) -> Area | None:
+    inner = outer.clipped(*frame_size)
+    if inner is None:
+        return None
+    rows = slice(inner.y0 - outer.y0, inner.y1 - outer.y0)
+    columns = slice(inner.x0 - outer.x0, inner.x1 - outer.x0)
+    return Area(inner, mask[rows, columns], grid)
 
 
 def _grown(box: BoundingBox, by: int) -> BoundingBox:

@@ -53,7 +53,8 @@ def merged(answers: Sequence[Sequence[Detection]], width: int, height: int) -> l
     for detection in sorted(detections, key=lambda one: -one.score):
         for index, other in enumerate(kept):
             if _same_kind(other, detection) and _overlap(other.box, detection.box) >= _SAME_THING:
-                kept[index] = replace(other, box=_around(other.box, detection.box))
+                outline = other.outline if other == detection else None
+                kept[index] = replace(other, box=_around(other.box, detection.box), outline=outline)
                 break
         else:
             kept.append(detection)

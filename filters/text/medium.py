@@ -1,11 +1,11 @@
 """`PromptMedium`: how the text of a generation request is opened, looked at and changed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from filters.decide import Hit
 from filters.errors import DetectionError, MessageError, PayloadTooLarge
-from filters.findings import EntityType, TextFinding
+from filters.findings import EntityType, FindingSource, TextFinding
 from filters.keys import TenantKeys
 from filters.policy import FilterPolicy
 from filters.protocols import PolicyTextDetector, TextDetector
@@ -54,6 +54,15 @@ class PromptMedium:
         self._keys = keys
         self._limits = limits
         self._known = known
+
+    @property
+    def sources(self) -> Mapping[EntityType, frozenset[FindingSource]]:
+        """None: rules for prompts know of no ways."""
+        return {}
+
+    def concerns(self, detector: TextDetector | PolicyTextDetector, policy: FilterPolicy) -> bool:
+        """Whether a rule names one of the detector's entities."""
+        return not detector.entities.isdisjoint(policy.entities(self.kind))
 
     def weight(self, content: PromptContent) -> int:
         """Characters over all fields."""

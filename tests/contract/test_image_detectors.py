@@ -7,23 +7,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zxingcpp
+from PIL import Image, ImageDraw, ImageFont
 from skimage import data
 
 from filters.findings import Detection
 from filters.image.barcodes import BarcodeDetector
+from filters.image.text_in_image import TextInImageDetector
 from filters.protocols import ImageDetector, Pixels
 from models.manifest import load_manifest
+from models.ocr import build_line_reader
 from models.weights import WeightStore
 from tests.fakes import WordDetector
 from tests.support.face_models import FROM_FILES, SpotDetector, built, manifest_of_files
 
 
-@pytest.fixture(scope="module", params=["fake", "codes", "centerface", *FROM_FILES])
+@pytest.fixture(scope="module", params=["fake", "codes", "text", "centerface", *FROM_FILES])
 def detector(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ImageDetector:
     if request.param == "fake":
         return SpotDetector()
     if request.param == "codes":
         return BarcodeDetector([WordDetector(["@"])])
+    if request.param == "text":
+        entry, store = load_manifest().entry("ppocr"), WeightStore()
+        store.pull(entry)
+        return TextInImageDetector(build_line_reader(entry, store.stored(entry)), [WordDetector(["@"])])
     if request.param == "centerface":
         return built(load_manifest().entry("centerface"))
     folder: Path = request.getfixturevalue("shared_material") / "models"
@@ -50,7 +57,14 @@ def frames() -> list[Pixels]:
         portrait,
         np.full((64, 64, 3), 255, np.uint8),
         np.repeat(np.array(code.to_image(scale=3))[..., None], 3, axis=2),
+        np.asarray(_written("jane@example.com")),
     ]
+
+
+def _written(text: str) -> Image.Image:
+    page = Image.new("RGB", (320, 90), "white")
+    ImageDraw.Draw(page).text((20, 30), text, fill="black", font=ImageFont.load_default(28))
+    return page
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,9 @@ def test_probes_turn_ready_and_metrics_carry_their_documented_names(embedded_hou
     assert {name for name in exported if not name.endswith("_created")} == documented
     assert worker.metric("veilstream_events_total", stream="prompt") == 50
     assert worker.metric("veilstream_open_records") == 0
-    assert worker.metric("veilstream_model_info") == len(("presidio", "text_pii", "terms", "centerface", "zxing"))
+    assert worker.metric("veilstream_model_info") == len(
+        ("presidio", "text_pii", "terms", "centerface", "zxing", "ppocr")
+    )
     assert worker.probe("/nothing")[0] == 404
     assert worker.terminate() == 0
 

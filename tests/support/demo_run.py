@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from PIL import Image
 from prometheus_client import CollectorRegistry, generate_latest
 
-from filters.findings import Detection, EntityType
+from filters.findings import Detection, EntityType, FindingSource
 from filters.image.medium import ImageMedium
 from filters.keys import TenantKeys
 from filters.pipeline import FilterPipeline
@@ -46,6 +46,7 @@ class SceneFaces:
     name = "scenes"
     digest = "0" * 64
     entities = frozenset({EntityType.FACE})
+    sources = frozenset({FindingSource.PIXELS})
 
     def __init__(self, scenes: Sequence[Scene]) -> None:
         self._faces = [(scene.frames[face.frame], face.box) for scene in scenes for face in scene.faces]

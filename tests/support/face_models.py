@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from filters.findings import BoundingBox, Detection, EntityType
+from filters.findings import BoundingBox, Detection, EntityType, FindingSource
 from filters.protocols import Pixels
 from models.face import FaceDetector, build_face_detector
 from models.manifest import Inputs, Manifest, ModelEntry, load_manifest
@@ -53,6 +53,7 @@ class SpotDetector:
     name = "spots"
     digest = "0" * 64
     entities = frozenset({EntityType.FACE})
+    sources = frozenset({FindingSource.PIXELS})
 
     def detect(self, batch: Sequence[Pixels]) -> list[list[Detection]]:
         return [self._find(frame) for frame in batch]

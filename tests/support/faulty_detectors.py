@@ -101,6 +101,7 @@ class FaultyImages:
         self._detector = detector
         self._slow_seconds = slow_seconds
         self.name, self.digest, self.entities = detector.name, detector.digest, detector.entities
+        self.sources = detector.sources
 
     def detect(self, batch: Sequence[Pixels]) -> Sequence[Sequence[Detection]]:
         time.sleep(self._slow_seconds * len(batch))

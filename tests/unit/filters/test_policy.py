@@ -1,16 +1,19 @@
 """The policy document: a closed schema that cannot say "pass on error", and the check against an installation."""
 
+from dataclasses import replace
+
 import pytest
 from pydantic import ValidationError
 
 from filters.errors import PolicyError
-from filters.findings import EntityType
+from filters.findings import EntityType, FindingSource
 from filters.policy import Capabilities, FilterPolicy, Keeping, Mode, OnError, check_capabilities, policy_json_schema
 from filters.records import ContentKind
 from filters.verdict import Action, PolicyRef
 
 ALL = frozenset(EntityType)
-EVERYTHING = Capabilities({ContentKind.PROMPT: ALL, ContentKind.IMAGE: ALL}, has_key=True)
+EVERYWHERE = dict.fromkeys(EntityType, frozenset(FindingSource))
+EVERYTHING = Capabilities({ContentKind.PROMPT: ALL, ContentKind.IMAGE: ALL}, EVERYWHERE, has_key=True)
 
 
 def document(**spec) -> dict:
@@ -161,14 +164,14 @@ KEYED = [
 @pytest.mark.parametrize("spec", KEYED)
 def test_what_needs_a_key_is_refused_while_there_is_none(spec):
     with pytest.raises(PolicyError) as refused:
-        check_capabilities(policy(**spec), Capabilities(EVERYTHING.entities, has_key=False))
+        check_capabilities(policy(**spec), replace(EVERYTHING, has_key=False))
     assert refused.value.reason == "key_missing"
     check_capabilities(policy(**spec), EVERYTHING)
 
 
 @pytest.mark.parametrize("operator", [{"type": "replace"}, {"type": "mask"}, {"type": "remove"}])
 def test_other_operators_need_no_key(operator):
-    check_capabilities(policy(**prompt_rule(operator=operator)), Capabilities(EVERYTHING.entities, has_key=False))
+    check_capabilities(policy(**prompt_rule(operator=operator)), replace(EVERYTHING, has_key=False))
 
 
 SPEC_AND_KIND = pytest.mark.parametrize(
@@ -180,7 +183,7 @@ SPEC_AND_KIND = pytest.mark.parametrize(
 def test_an_entity_that_no_detector_of_its_kind_finds_is_refused(spec, kind):
     blind = {kind: frozenset(), **{other: ALL for other in ContentKind if other is not kind}}
     with pytest.raises(PolicyError) as refused:
-        check_capabilities(policy(**spec), Capabilities(blind, has_key=True))
+        check_capabilities(policy(**spec), Capabilities(blind, EVERYWHERE, has_key=True))
     assert refused.value.reason == "detector_missing"
     assert next(iter(policy(**spec).entities(kind))).value in str(refused.value)
 
@@ -188,7 +191,7 @@ def test_an_entity_that_no_detector_of_its_kind_finds_is_refused(spec, kind):
 @SPEC_AND_KIND
 def test_a_process_does_not_ask_for_detectors_of_a_kind_that_it_does_not_judge(spec, kind):
     others = {other: frozenset() for other in ContentKind if other is not kind}
-    check_capabilities(policy(**spec), Capabilities(others, has_key=True))
+    check_capabilities(policy(**spec), Capabilities(others, EVERYWHERE, has_key=True))
 
 
 def test_the_json_schema_is_closed_and_describes_every_object():

@@ -55,7 +55,11 @@ def test_list_shows_states(run) -> None:
     run("pull", "mine")
     after = run("list", "--json")
     assert (before.exit_code, after.exit_code) == (0, 0)
-    others = {"centerface": "missing", "veilstream-pii": "ready"}  # the second is installed with the program
+    others = {
+        "centerface": "missing",
+        "ppocr": "missing",
+        "veilstream-pii": "ready",
+    }  # the second is installed with the program
     assert states(before) == {**others, "mine": "missing"}
     assert states(after) == {**others, "mine": "ready"}
     assert "mine" in run("list").stdout

@@ -54,14 +54,14 @@ def test_companions_count_from_the_manifests_folder(tmp_path: Path) -> None:
 def test_a_file_adds_models(tmp_path: Path) -> None:
     """Entries of a user's own manifest stand beside the built-in ones; their files count from its folder."""
     manifest = load_manifest(write(tmp_path / "mine.yaml", ENTRY))
-    assert manifest.names == ("centerface", "veilstream-pii", "mine")
+    assert manifest.names == ("centerface", "veilstream-pii", "ppocr", "mine")
     assert manifest.entry("mine").source == FileSource(tmp_path / "mine.onnx")
 
 
 def test_a_file_replaces_a_built_in_model(tmp_path: Path) -> None:
     """An entry with a built-in name takes its place."""
     manifest = load_manifest(write(tmp_path / "mine.yaml", ENTRY | {"name": "centerface"}))
-    assert manifest.names == ("veilstream-pii", "centerface")
+    assert manifest.names == ("veilstream-pii", "ppocr", "centerface")
     assert manifest.entry("centerface").family is Family.YUNET
 
 

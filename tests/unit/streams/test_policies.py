@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from filters.errors import UnknownTenant
-from filters.findings import EntityType
+from filters.findings import EntityType, FindingSource
 from filters.policy import Capabilities
 from filters.policy_issues import IssueCode
 from filters.policy_source import PolicyDocument, read_policy
@@ -14,7 +14,9 @@ from streams.policies import PolicyBoard, PolicySnapshot
 from tests.unit.streams.policy_texts import Events
 
 CAPABLE = Capabilities(
-    {ContentKind.PROMPT: frozenset({EntityType.URL}), ContentKind.IMAGE: frozenset({EntityType.FACE})}, has_key=False
+    {ContentKind.PROMPT: frozenset({EntityType.URL}), ContentKind.IMAGE: frozenset({EntityType.FACE})},
+    {EntityType.FACE: frozenset({FindingSource.PIXELS})},
+    has_key=False,
 )
 POLICY = """\
 apiVersion: veilstream/v1

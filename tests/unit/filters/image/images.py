@@ -82,6 +82,7 @@ class RegionDetector:
     name = "regions"
     digest = "0" * 64
     entities = frozenset({EntityType.FACE})
+    sources = frozenset({FindingSource.PIXELS})
 
     def __init__(self, answer: Callable[[np.ndarray], Sequence[Detection]]) -> None:
         self._answer = answer
