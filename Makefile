@@ -73,6 +73,7 @@ eval-images: $(STAMP)  ## metadata, malformed files, text, and the cost of each 
 	@$(BIN)/veilstream models pull
 	@$(BIN)/python -m tests.evals.images_metadata $(ARGS)
 	@$(BIN)/python -m tests.evals.images_malformed $(ARGS)
+	@$(BIN)/python -m tests.evals.decode_cost
 	@$(BIN)/python -m tests.evals.images_receipts --sheet out/receipts
 	@$(BIN)/python -m tests.evals.images_cost
 

@@ -52,6 +52,7 @@ class Medium(Protocol[C, D, DetectorT]):
 
         Raises:
             RecordError: it is malformed, too large or of an unsupported type.
+            DetectionError: it cannot be opened at the moment.
         """
 
     def reopen(self, content: C) -> D:

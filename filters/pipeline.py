@@ -291,7 +291,7 @@ def _chunks(cases: Sequence[Case], medium: AnyMedium) -> Iterator[list[Case]]:
 def _open_with(open_content: Callable[[Any], Any], case: Case, medium: AnyMedium) -> None:
     try:
         case.decoded = open_content(case.record.content)
-    except RecordError as error:
+    except (RecordError, DetectionError) as error:
         case.fail(error, "decode")
     except Exception as error:  # noqa: BLE001  codecs may raise anything; the record is at fault, not its neighbours
         case.fail(UnsupportedMedia(f"decoding raised {type(error).__name__}", reason="decoder_raised"), "decode")

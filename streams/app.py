@@ -10,7 +10,10 @@ import faust
 
 from filters.errors import ConfigurationError, DeliveryError
 from filters.image.barcodes import BarcodeDetector
+from filters.image.container import Reader
+from filters.image.decode_child import Order
 from filters.image.formats import ImageFormat
+from filters.image.isolation import DecodeObserver, IsolatedReader
 from filters.image.limits import ImageLimits
 from filters.image.medium import ImageMedium
 from filters.image.text_in_image import TextInImageDetector
@@ -58,8 +61,24 @@ def build_keys(settings: Settings) -> TenantKeys:
     return TenantKeys(settings.keys.master_bytes())
 
 
-def build_media(settings: Settings, kinds: Sequence[ContentKind], keys: TenantKeys) -> list[AnyMedium]:
-    """The media for `kinds`, with their detectors loaded.
+def build_isolated_reader(settings: Settings, observer: DecodeObserver) -> IsolatedReader | None:
+    """What decodes images in processes of their own, to be started and closed; None where the settings want none."""
+    options = settings.images
+    if options.decode == "inline":
+        return None
+    order = Order(
+        limits=_image_limits(settings),
+        heic_release=_heic_release(settings),
+        memory_bytes=options.decode_memory_mib * 1024 * 1024,
+        seconds=options.decode_seconds,
+    )
+    return IsolatedReader(order, options.decode_processes, observer)
+
+
+def build_media(
+    settings: Settings, kinds: Sequence[ContentKind], keys: TenantKeys, reader: Reader | None = None
+) -> list[AnyMedium]:
+    """The media for `kinds`, with their detectors loaded; `reader` opens images, in this process where there is none.
 
     Raises:
         ModelError: weights are missing or altered, or the device is not there.
@@ -68,7 +87,7 @@ def build_media(settings: Settings, kinds: Sequence[ContentKind], keys: TenantKe
     text = _text_detectors(settings) if ContentKind.PROMPT in kinds or reads else ()
     build: dict[ContentKind, Callable[[], AnyMedium]] = {
         ContentKind.PROMPT: lambda: _prompt_medium(settings, keys, text),
-        ContentKind.IMAGE: lambda: _image_medium(settings, text),
+        ContentKind.IMAGE: lambda: _image_medium(settings, text, reader),
     }
     return [build[kind]() for kind in kinds]
 
@@ -93,23 +112,33 @@ def _text_models(options: ModelSettings) -> Sequence[TextDetector]:
     return (build_text_detector(entry, stored, options.device, threads=options.threads),)
 
 
-def _image_medium(settings: Settings, text: Sequence[TextDetector]) -> AnyMedium:
+def _image_limits(settings: Settings) -> ImageLimits:
     options = settings.images
-    limits = ImageLimits(
+    return ImageLimits(
         max_bytes=options.max_image_bytes,
         max_pixels=options.max_pixels,
         max_side=options.max_side,
         max_frames=options.max_frames,
+        max_decoded_bytes=options.max_decoded_bytes,
     )
+
+
+def _heic_release(settings: Settings) -> ImageFormat:
+    return ImageFormat(f"image/{settings.images.heic_release}")
+
+
+def _image_medium(settings: Settings, text: Sequence[TextDetector], reader: Reader | None) -> AnyMedium:
+    options = settings.images
     entry = load_manifest(settings.models.manifest).entry(settings.models.face)
     weights = WeightStore(settings.models.cache_dir).path(entry)
     face = build_face_detector(entry, weights, settings.models.device, threads=settings.models.threads)
     codes = [BarcodeDetector(text)] if options.codes else []
     return ImageMedium(
         [face, *codes, *_text_in_images(settings.models, text)],
-        limits,
+        _image_limits(settings),
         batch_weight=options.batch_pixel_bytes,
-        heic_release=ImageFormat(f"image/{options.heic_release}"),
+        heic_release=_heic_release(settings),
+        reader=reader,
     )
 
 

@@ -17,7 +17,7 @@ OTHER_TENANT = "other"
 
 
 class Metrics:
-    """The worker's metrics; implements the observers of pipeline, gate and policies.
+    """The worker's metrics; implements the observers of pipeline, decoding, gate and policies.
 
     Args:
         registry: where they are registered; one a process.
@@ -70,6 +70,12 @@ class Metrics:
             "veilstream_detector_errors_total",
             "Answers of detectors that could not be used",
             ("detector", "code"),
+            registry=registry,
+        )
+        self._decoders_lost = Counter(
+            "veilstream_decoder_restarts_total",
+            "Decoding processes replaced because of an image",
+            ("cause",),
             registry=registry,
         )
         self._fail_closed = Counter(
@@ -136,6 +142,11 @@ class Metrics:
 
     def judged(self, verdict: Verdict) -> None:
         """Counted when delivered: a judgement that is replayed must not count twice."""
+
+    # DecodeObserver
+
+    def decoder_lost(self, cause: str) -> None:
+        self._decoders_lost.labels(cause).inc()
 
     # GateObserver, one view a stream
 

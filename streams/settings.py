@@ -104,6 +104,21 @@ class ImageSettings(StreamSettings):
     max_pixels: Count = Field(default=50_000_000, description="Over all frames.")
     max_side: Count = Field(default=12_000, description="Pixels.")
     max_frames: Count = Field(default=256, description="Frames of an animation.")
+    max_decoded_bytes: Count = Field(
+        default=200_000_000, description="Colours and alpha of all frames, 4 bytes a pixel; see `max_pixels`, too."
+    )
+    decode: Literal["isolated", "inline"] = Field(
+        default="isolated",
+        description="isolated: in processes of their own, where a crash or a hang of a codec costs one record (Linux); "
+        "inline: in the worker itself.",
+    )
+    decode_processes: Count = Field(default=2, description="Processes that decode; isolated only.")
+    decode_seconds: Seconds = Field(default=5.0, description="For one image; isolated only.")
+    decode_memory_mib: Annotated[int, Field(ge=64)] = Field(
+        default=1024,
+        description="Address space that one image may take beyond an idle process; a pixel takes about 20 bytes at "
+        "most. Isolated only.",
+    )
     heic_release: Literal["jpeg", "png", "webp"] = Field(
         default="jpeg", description="What HEIC and AVIF images are released as."
     )

@@ -10,6 +10,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from filters.errors import DeliveryError
+from filters.image.isolation import IsolatedReader
 from filters.pipeline import AnyMedium, FilterPipeline
 from filters.records import ContentKind
 from streams import app as build
@@ -46,6 +47,7 @@ class Worker:
         self._metrics = Metrics(self._registry, self._known_tenant)
         self._keys = build.build_keys(settings)
         self._emitter = KafkaEmitter(client_arguments(settings.kafka), settings.kafka.max_message_bytes)
+        self._reader: IsolatedReader | None = None
         self._board: PolicyBoard | None = None
         self._policies: build.PolicySource | None = None
         self._attempts: TopicAttempts | None = None
@@ -77,7 +79,7 @@ class Worker:
             await http.stop()
 
     async def _start(self) -> None:
-        media = await asyncio.to_thread(build.build_media, self._settings, self._kinds, self._keys)
+        media = await asyncio.to_thread(self._build_media)
         self._note_models(media)
         self._board = board = build.build_board(media, self._keys, self._metrics)
         self._policies = build.build_policy_source(self._settings, board)
@@ -99,6 +101,13 @@ class Worker:
         self._tasks.append(asyncio.create_task(self._watch_lag()))
         gap = longest_gap(self._settings.kafka.session_timeout_seconds)
         self._tasks.append(asyncio.create_task(watch_for_suspension(gap, self._die)))
+
+    def _build_media(self) -> Sequence[AnyMedium]:
+        if ContentKind.IMAGE in self._kinds:
+            self._reader = build.build_isolated_reader(self._settings, self._metrics)
+        if self._reader is not None:
+            self._reader.start()
+        return build.build_media(self._settings, self._kinds, self._keys, self._reader)
 
     async def _run_apps(self, stop: asyncio.Event) -> None:
         """Run until all have drained, or one has failed: it may not leave the other running on half a worker."""
@@ -125,6 +134,8 @@ class Worker:
         await self._emitter.stop()
         if self._policies is not None:
             await self._policies.stop()
+        if self._reader is not None:
+            self._reader.close()
         self._log.info("stopped")
         if any(gate.has_stuck_threads for gate in self._gates.values()):
             os._exit(0)  # everything is delivered; the interpreter would wait for threads that never end

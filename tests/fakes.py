@@ -146,6 +146,16 @@ class CollectingObserver:
         self.verdicts.append(verdict)
 
 
+class CollectingDecodeObserver:
+    """`DecodeObserver` that remembers."""
+
+    def __init__(self) -> None:
+        self.causes: list[str] = []
+
+    def decoder_lost(self, cause: str) -> None:
+        self.causes.append(cause)
+
+
 class MemoryDeliverer:
     """`Deliverer` that keeps what it is given, in order; `refuse` makes it fail."""
 

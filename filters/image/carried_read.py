@@ -8,7 +8,7 @@ WebP as EXIF texts from tag 0x0110 downward), InvokeAI (`invokeai_*`, `sd-metada
 import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from filters.carried import Carried, CarriedText
 from filters.image.exif_file import USER_COMMENT, read_exif
@@ -31,13 +31,15 @@ _KEYWORDS = _FREE | _JSON | {XMP_KEYWORD.decode()}
 _LONGEST_KEYWORD = 80
 _TEXT_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
 _MAX_TEXT_BYTES = 512 * 1024
-"""Of one text, inflated."""
-_MAX_TEXTS = 16
+"""Of all texts of a file, inflated; where there is more, none is read."""
+MAX_TEXTS = 16
 """In one file; of more, none is read."""
 _EXIF_TEXTS = range(0x0100, 0x0111)
 _EXIF_TEXT = re.compile(r"(?:prompt|workflow):")
 _CHARSET_BYTES = 8
-_VOCABULARY = frozenset(
+KEYS = _FREE | _JSON | {f"exif:{tag:04x}" for tag in (*_EXIF_TEXTS, USER_COMMENT)}
+"""Every key that a carried text can have."""
+VOCABULARY = frozenset(
     {
         "algorithmicMedia",
         "algorithmicallyEnhanced",
@@ -70,7 +72,7 @@ _SOURCE_TYPE = re.compile(
 def source_type(packets: Iterable[bytes]) -> str | None:
     """The one word of the vocabulary that XMP packets name; None where there is none, or several."""
     words = {match[1].decode("ascii") for packet in packets for match in _SOURCE_TYPE.finditer(packet)}
-    return words.pop() if len(words) == 1 and words <= _VOCABULARY else None
+    return words.pop() if len(words) == 1 and words <= VOCABULARY else None
 
 
 def png_carried(chunks: Iterable[tuple[bytes, bytes]]) -> Carried:
@@ -78,7 +80,7 @@ def png_carried(chunks: Iterable[tuple[bytes, bytes]]) -> Carried:
     texts: list[CarriedText] = []
     packets: list[bytes] = []
     known = [(name, data) for name, data in chunks if name in _TEXT_CHUNKS and _keyword(data) in _KEYWORDS]
-    for name, data in known if len(known) <= _MAX_TEXTS else ():
+    for name, data in known if len(known) <= MAX_TEXTS else ():
         keyword = _keyword(data)
         stored = _stored_text(name, data[len(keyword) + 1 :])
         if stored is None:
@@ -87,7 +89,7 @@ def png_carried(chunks: Iterable[tuple[bytes, bytes]]) -> Carried:
             packets.append(stored)
         else:
             texts += _text(keyword, stored, "utf-8" if name == b"iTXt" else "latin-1")
-    return Carried(tuple(texts), source_type(packets))
+    return Carried(_bounded(texts), source_type(packets))
 
 
 def _keyword(data: bytes) -> str:
@@ -105,7 +107,12 @@ def exif_carried(tiff: bytes, packets: Iterable[bytes]) -> Carried:
         for tag in _EXIF_TEXTS:
             texts += _exif_text(tag, first.values.get(tag, b""))
         texts += _user_comment(exif.values.get(USER_COMMENT, b""))
-    return Carried(tuple(texts) if len(texts) <= _MAX_TEXTS else (), source_type(packets))
+    return Carried(_bounded(texts), source_type(packets))
+
+
+def _bounded(texts: Sequence[CarriedText]) -> tuple[CarriedText, ...]:
+    size = sum(len(each.text.encode()) for each in texts)
+    return tuple(texts) if len(texts) <= MAX_TEXTS and size <= _MAX_TEXT_BYTES else ()
 
 
 def _stored_text(name: bytes, rest: bytes) -> bytes | None:

@@ -31,8 +31,12 @@ def _rgba(pixels: Pixels, alpha: Pixels | None) -> Pixels:
 
 def _draw(area: Pixels, source: Pixels, *, blend: bool) -> None:
     """Replace, or lay over by the alpha formula of the APNG specification (`over`, not premultiplied)."""
-    if not blend:
+    shown = source[..., 3] == OPAQUE
+    if not blend or shown.all():
         area[:] = source
+        return
+    if not source[..., 3][~shown].any():  # nothing is half seen: the formula gives one of the two pixels, unchanged
+        area[shown] = source[shown]
         return
     front = source[..., 3:].astype(np.float32) / OPAQUE
     back = area[..., 3:].astype(np.float32) / OPAQUE * (1 - front)

@@ -8,6 +8,7 @@ from filters.carried import Carried
 from filters.errors import UnsupportedMedia
 from filters.image.formats import ImageFormat
 from filters.protocols import Pixels
+from filters.records import ImageContent
 
 
 def truncated(what: str) -> UnsupportedMedia:
@@ -159,3 +160,18 @@ class ImageCodec(Protocol):
 
     def encode(self, image: DecodedImage) -> bytes:
         """A file from arrays alone; same image, same bytes."""
+
+
+class Reader(Protocol):
+    """Opens image files within limits. Called from several threads at a time."""
+
+    def pixels(self, content: ImageContent) -> int:
+        """Pixels over all frames, each at the size of the canvas, by the headers alone.
+
+        Raises:
+            RecordError: the file will not be decoded.
+            InferenceError: nothing can be read at the moment; the record is not at fault.
+        """
+
+    def decode(self, content: ImageContent) -> DecodedImage:
+        """Every frame upright and in sRGB, and what the file holds beyond pixels. Raises what `pixels` raises."""

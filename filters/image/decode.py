@@ -21,19 +21,33 @@ _MALFORMED = (
     ValueError,
     SyntaxError,
     TypeError,
-    KeyError,
-    IndexError,
+    LookupError,
     EOFError,
-    OverflowError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
 )
-"""What Pillow and the standard library raise on malformed files."""
+"""What Pillow, libheif and the standard library raise on malformed files."""
+
+
+def check_file(content: ImageContent, limits: ImageLimits) -> ImageFormat:
+    """The format of a file whose size and declared type are in order.
+
+    Raises:
+        PayloadTooLarge: `bytes`.
+        UnsupportedMedia: `empty`, `unknown_format` or `media_type_mismatch`.
+    """
+    limits.check_bytes(content.size)
+    found = sniff(content.data)
+    check_declared(content.media_type, found)
+    return found
 
 
 class ImageReader:
-    """Opens image files within limits. Stateless and thread-safe.
+    """Implements `Reader` in the process that calls it. Stateless and thread-safe.
 
     Args:
         codecs: one for each supported format.
@@ -48,17 +62,19 @@ class ImageReader:
         """Walk the file and judge its size; no pixels are decoded.
 
         Raises:
-            PayloadTooLarge: `bytes`, `pixels`, `side`, `aspect`, `frames`, `scans` or `parts`.
+            PayloadTooLarge: `bytes`, `pixels`, `decoded_bytes`, `side`, `aspect`, `frames`, `scans` or `parts`.
             UnsupportedMedia: `empty`, `unknown_format`, `media_type_mismatch`, `truncated`, `corrupt` or
                 `unsupported_coding`.
         """
-        self._limits.check_bytes(content.size)
-        found = sniff(content.data)
-        check_declared(content.media_type, found)
+        found = check_file(content, self._limits)
         with _malformed_is_unsupported():
             container = self._codecs[found].parse(content.data)
         self._limits.check_canvas(container.width, container.height, len(container.frames), container.scans)
         return container
+
+    def pixels(self, content: ImageContent) -> int:
+        """See `Reader.pixels`; raises what `open` raises."""
+        return self.open(content).pixels
 
     def decode(self, content: ImageContent) -> DecodedImage:
         """Every frame upright and in sRGB, and what the file holds beyond pixels. Raises what `open` raises."""

@@ -6,6 +6,8 @@ from filters.errors import ConfigurationError, PayloadTooLarge, UnsupportedMedia
 
 PILLOW_WARNS_ABOVE = 89_478_485
 """Pixels of one image above which Pillow gives its bomb warning; staying below keeps warnings out of every thread."""
+BYTES_PER_PIXEL = 4
+"""Of a decoded frame: three colours and alpha."""
 MAX_PARTS = 20_000
 """Segments or chunks of one file; even PNG encoders that write 4 KiB chunks stay below at 25 MB."""
 
@@ -20,6 +22,7 @@ class ImageLimits:
         max_side: pixels along one side.
         max_frames: frames of an animation.
         max_aspect: longer side over shorter side.
+        max_decoded_bytes: colours and alpha of all frames, at the size of the canvas.
         max_scan_pixels: scans of a progressive JPEG times its pixels; each scan is a pass over all of them.
 
     Raises:
@@ -31,6 +34,7 @@ class ImageLimits:
     max_side: int = 12_000
     max_frames: int = 256
     max_aspect: int = 100
+    max_decoded_bytes: int = 200_000_000
     max_scan_pixels: int = 800_000_000
 
     def __post_init__(self) -> None:
@@ -48,7 +52,7 @@ class ImageLimits:
         """Judge what the headers announce.
 
         Raises:
-            PayloadTooLarge: `side`, `aspect`, `frames`, `pixels` or `scans`.
+            PayloadTooLarge: `side`, `aspect`, `frames`, `pixels`, `decoded_bytes` or `scans`.
             UnsupportedMedia: `corrupt`, where a side is 0.
         """
         if min(width, height) < 1:
@@ -59,6 +63,7 @@ class ImageLimits:
             (longer, self.max_side, "side"),
             (frames, self.max_frames, "frames"),
             (pixels * frames, self.max_pixels, "pixels"),
+            (pixels * frames * BYTES_PER_PIXEL, self.max_decoded_bytes, "decoded_bytes"),
             (-(-longer // shorter), self.max_aspect, "aspect"),
             (pixels * scans, max(self.max_scan_pixels, self.max_pixels), "scans"),
         ):

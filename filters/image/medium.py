@@ -7,28 +7,21 @@ from filters.carried import Carried, CarriedText
 from filters.decide import Hit
 from filters.errors import InferenceError, RecordError
 from filters.findings import Detection, EntityType, Finding, FindingSource, ImageFinding
-from filters.image.bmp import BmpCodec
 from filters.image.carried_write import CARRYING, carrying
-from filters.image.container import DecodedImage, Frame, ImageCodec
+from filters.image.codecs import build_codecs
+from filters.image.container import DecodedImage, Frame, Reader
 from filters.image.decode import ImageReader
 from filters.image.formats import ImageFormat
-from filters.image.gif import GifCodec
-from filters.image.heif import HeifCodec
-from filters.image.jpeg import JpegCodec
-from filters.image.limits import ImageLimits
+from filters.image.limits import BYTES_PER_PIXEL, ImageLimits
 from filters.image.metadata import metadata_findings
-from filters.image.png import PngCodec
 from filters.image.read_back import check_release
 from filters.image.redact import redacted
-from filters.image.tiff import TiffCodec
 from filters.image.views import merged, same_frame, views
-from filters.image.webp import WebpCodec
 from filters.policy import FilterPolicy, Keepable
 from filters.protocols import ImageDetector, Pixels
 from filters.records import ContentKind, ImageContent, PromptContent
 
 DEFAULT_BATCH_WEIGHT = 256 * 1024 * 1024
-_BYTES_PER_PIXEL = 4
 _WRITTEN = frozenset({"tEXt", "iTXt", "EXIF", "XMP"})
 """What `decode` calls the metadata that releases carry."""
 
@@ -41,6 +34,7 @@ class ImageMedium:
         limits: what an image may cost.
         batch_weight: bytes of decoded pixels to hold at a time; detection views, and the release, come on top.
         heic_release: what HEIC and AVIF are released as: JPEG, PNG or WebP.
+        reader: opens files; where absent, one that does so in this process, within `limits`.
     """
 
     def __init__(
@@ -49,20 +43,12 @@ class ImageMedium:
         limits: ImageLimits | None = None,
         batch_weight: int = DEFAULT_BATCH_WEIGHT,
         heic_release: ImageFormat = ImageFormat.JPEG,
+        reader: Reader | None = None,
     ) -> None:
         self._detectors = tuple(detectors)
         self._batch_weight = batch_weight
-        self._codecs: dict[ImageFormat, ImageCodec] = {
-            ImageFormat.JPEG: JpegCodec(),
-            ImageFormat.PNG: PngCodec(),
-            ImageFormat.WEBP: WebpCodec(),
-            ImageFormat.GIF: GifCodec(),
-            ImageFormat.BMP: BmpCodec(),
-            ImageFormat.TIFF: TiffCodec(),
-            ImageFormat.AVIF: HeifCodec(ImageFormat.AVIF, heic_release),
-            ImageFormat.HEIC: HeifCodec(ImageFormat.HEIC, heic_release),
-        }
-        self._reader = ImageReader(self._codecs, limits or ImageLimits())
+        self._codecs = build_codecs(heic_release)
+        self._reader = reader or ImageReader(self._codecs, limits or ImageLimits())
 
     @property
     def kind(self) -> ContentKind:
@@ -99,12 +85,12 @@ class ImageMedium:
     def weight(self, content: ImageContent) -> int:
         """Bytes of pixels with alpha over all frames, by the headers; 0 where `decode` will refuse the file."""
         try:
-            return self._reader.open(content).pixels * _BYTES_PER_PIXEL
-        except RecordError:
+            return self._reader.pixels(content) * BYTES_PER_PIXEL
+        except (RecordError, InferenceError):
             return 0
 
     def decode(self, content: ImageContent) -> DecodedImage:
-        """See `ImageReader.decode`, also for the errors."""
+        """See `Reader.decode`, also for the errors."""
         return self._reader.decode(content)
 
     def reopen(self, content: ImageContent) -> DecodedImage:

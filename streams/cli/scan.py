@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, TypeVar
@@ -11,6 +12,7 @@ import typer
 from rich.progress import Progress
 
 from filters.errors import PolicyError, RecordError
+from filters.image.container import Reader
 from filters.pipeline import FilterPipeline, capabilities
 from filters.policy import FilterPolicy, Keepable, check_capabilities
 from filters.policy_source import decode_policy, load_default_policy, parse_policy
@@ -46,7 +48,7 @@ class _OnePolicy:
 
 
 class _Silent:
-    """`PipelineObserver` that tells nobody."""
+    """`PipelineObserver` and `DecodeObserver` that tells nobody."""
 
     def stage_finished(self, stage: str, kind: str, seconds: float, records: int) -> None:
         del stage, kind, seconds, records
@@ -57,6 +59,9 @@ class _Silent:
     def judged(self, verdict: Verdict) -> None:
         del verdict
 
+    def decoder_lost(self, cause: str) -> None:
+        del cause
+
 
 def _kinds(kind: ContentKind, policy: FilterPolicy) -> list[ContentKind]:
     """`kind`, and prompts where images keep generation parameters, which the prompt rules judge."""
@@ -65,11 +70,18 @@ def _kinds(kind: ContentKind, policy: FilterPolicy) -> list[ContentKind]:
 
 
 class _Scanner:
-    """The pipeline for one kind of content, under one policy."""
+    """The pipeline for one kind of content, under one policy; `reader` opens images, where it is not the pipeline."""
 
-    def __init__(self, settings: Settings, kind: ContentKind, policy: FilterPolicy, tenant: str | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        kind: ContentKind,
+        policy: FilterPolicy,
+        tenant: str | None,
+        reader: Reader | None = None,
+    ) -> None:
         keys = build.build_keys(settings)
-        media = build.build_media(settings, _kinds(kind, policy), keys)
+        media = build.build_media(settings, _kinds(kind, policy), keys, reader)
         check_capabilities(policy, capabilities(media, has_key=keys.available))
         self._pipeline = FilterPipeline(media, _OnePolicy(policy), _Silent())
         self._tenant = tenant or policy.tenant
@@ -127,10 +139,13 @@ def scan_images(
     Exit code 1 where a file could not be judged.
     """
     settings = with_overrides(config, models={"device": device})
-    scanner = _Scanner(settings, ContentKind.IMAGE, _load_policy(policy), tenant)
     files = enumerate(image_files(paths, settings.images.max_image_bytes))
     failed = False
-    with Progress(console=stderr_console(), transient=True, disable=not sys.stderr.isatty()) as progress:
+    with (
+        build.build_isolated_reader(settings, _Silent()) or nullcontext() as reader,
+        Progress(console=stderr_console(), transient=True, disable=not sys.stderr.isatty()) as progress,
+    ):
+        scanner = _Scanner(settings, ContentKind.IMAGE, _load_policy(policy), tenant, reader)
         task = progress.add_task("scanning", total=None)
         for batch in _batches(files, settings.images.batch_records):
             for document in _judge_files(scanner, batch, out):

@@ -1,9 +1,10 @@
 """Malformed and mutated images: a coded verdict for each within 5 s and 512 MB, and no crash.
 
-    python -m tests.evals.images_malformed [--mutated 20000] [--seed 5]
+    python -m tests.evals.images_malformed [--mutated 20000] [--seed 5] [--decode isolated|inline]
 
-Decodes inline in one process of its own, so that a crash or a hang is counted instead of ending the evaluation. The
-peak is the resident memory of that process, interpreter included. Linux only.
+Isolated: as a worker with its default settings decodes; a codec that crashes or hangs costs its record, which has a
+code, and is counted. Inline: in one process of its own, in which a crash or a hang is a failure. The peak is the
+resident memory of the process that decodes, interpreter included. Linux only.
 """
 
 import argparse
@@ -13,12 +14,14 @@ import random
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pillow_heif
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
@@ -26,15 +29,29 @@ from rich.table import Table
 from filters.errors import RecordError
 from filters.image.medium import ImageMedium
 from filters.records import ImageContent
+from streams.app import build_isolated_reader
+from streams.settings import load_settings
 
 MALFORMED = Path(__file__).parents[3] / "shared" / "eval" / "malformed"
 SECONDS = 5.0
 MEGABYTES = 512
 _GIVE_UP_S = 20.0
+_ENDING_S = 0.5
+"""To end a process that took its five seconds."""
 _HEADER = 64
 _PNG = b"\x89PNG\r\n\x1a\n"
 _REPAIRED = 0.5
-_FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+_PAGES = {"save_all": True}
+_FORMATS: Mapping[str, tuple[Mapping[str, object], ...]] = {
+    "JPEG": ({},),
+    "PNG": ({}, _PAGES),
+    "WEBP": ({}, _PAGES),
+    "GIF": ({}, _PAGES),
+    "TIFF": ({"compression": "tiff_lzw"}, {"compression": "tiff_adobe_deflate"}, {"compression": "jpeg"}, _PAGES),
+    "BMP": ({},),
+    "AVIF": ({},),
+    "HEIF": ({},),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +66,27 @@ class Outcome:
     @property
     def failed(self) -> bool:
         bad = self.verdict in ("crashed", "hung") or self.verdict.startswith("uncoded:")
-        return bad or self.seconds > SECONDS or self.megabytes > MEGABYTES
+        return bad or self.seconds > SECONDS + _ENDING_S or self.megabytes > MEGABYTES
 
 
 def seeds() -> list[tuple[str, bytes]]:
-    """Small valid files of each format, still and (but for JPEG) animated."""
+    """Small valid files of each format, in several codings, and of several frames or pages."""
     noise = np.random.default_rng(5).integers(0, 256, (3, 24, 40, 3), dtype=np.uint8)
     frames = [Image.fromarray(each) for each in noise]
+    pillow_heif.register_heif_opener()
     made = []
-    for form in _FORMATS:
-        for count in (1,) if form == "JPEG" else (1, 3):
-            out = io.BytesIO()
-            more = {"save_all": True, "append_images": frames[1:], "duration": 40} if count > 1 else {}
-            frames[0].save(out, form, **more)
-            made.append((f"{form.lower()}-{count}", out.getvalue()))
+    for form, codings in _FORMATS.items():
+        for number, options in enumerate(codings):
+            more = {"append_images": frames[1:], "duration": 40} if options is _PAGES else {}
+            made.append((f"{form.lower()}-{number}", _file(frames[0], form, **options, **more)))
+    made.append(("bmp-1", _file(frames[0].quantize(16), "BMP")))
     return made
+
+
+def _file(image: Image.Image, form: str, **options: Any) -> bytes:
+    out = io.BytesIO()
+    image.save(out, form, **options)
+    return out.getvalue()
 
 
 def mutated(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
@@ -127,9 +150,29 @@ def _verdict(medium: ImageMedium, data: bytes) -> str:
     return "decoded"
 
 
-def _peak_megabytes() -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
+def _peak_megabytes(process: int | str = "self") -> float:
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+
+def judged_isolated(files: Iterator[tuple[str, bytes]]) -> Iterator[Outcome]:
+    """The outcome of each file where a worker's default settings decode it; no peak where the process ended."""
+    settings = load_settings(None, images={"decode": "isolated", "decode_processes": 1})
+    with build_isolated_reader(settings, _Silent()) as reader:
+        medium = ImageMedium([], reader=reader)
+        for name, data in files:
+            (before,) = reader.pids
+            Path(f"/proc/{before}/clear_refs").write_text("5")
+            began = time.perf_counter()
+            verdict = _verdict(medium, data)
+            seconds = time.perf_counter() - began
+            same = reader.pids == (before,)
+            yield Outcome(name, verdict, seconds, _peak_megabytes(before) if same else 0.0)
+
+
+class _Silent:
+    def decoder_lost(self, cause: str) -> None:
+        """The outcome tells as much."""
 
 
 def judged(files: Iterator[tuple[str, bytes]]) -> Iterator[Outcome]:
@@ -185,11 +228,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mutated", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--decode", choices=("isolated", "inline"), default="isolated")
     options = parser.parse_args()
+    look = judged_isolated if options.decode == "isolated" else judged
     parts = {"malformed": given(), "mutated": mutated(options.mutated, options.seed)}
     failures = 0
     for title, files in parts.items():
-        outcomes = list(judged(files))
+        outcomes = list(look(files))
         _show(title, outcomes)
         failures += sum(each.failed for each in outcomes)
     return 1 if failures else 0

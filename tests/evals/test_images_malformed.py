@@ -4,7 +4,8 @@ import multiprocessing
 
 import pytest
 
-from tests.evals.images_malformed import Outcome, _ask, given, judged, mutated
+from filters.image.formats import ImageFormat, sniff
+from tests.evals.images_malformed import Outcome, _ask, given, judged, judged_isolated, mutated, seeds
 
 
 def test_the_same_seed_makes_the_same_files():
@@ -21,8 +22,13 @@ def test_what_is_uncoded_slow_or_large_is_a_failure(verdict, seconds, megabytes)
 
 
 @pytest.mark.slow
-def test_two_thousand_mutated_files_get_a_coded_verdict():
-    assert [each for each in judged(mutated(2000, 7)) if each.failed] == []
+@pytest.mark.parametrize("look", [judged, judged_isolated])
+def test_two_thousand_mutated_files_get_a_coded_verdict(look):
+    assert [each for each in look(mutated(2000, 7)) if each.failed] == []
+
+
+def test_every_format_is_mutated():
+    assert {sniff(data) for _, data in seeds()} == set(ImageFormat)
 
 
 @pytest.mark.slow

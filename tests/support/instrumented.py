@@ -5,6 +5,7 @@ is wrapped behaves as before until the fault comes.
 """
 
 import asyncio
+import functools
 import json
 import os
 import resource
@@ -52,7 +53,7 @@ class Faults:
     record, `deliver_delay_seconds` what each round of writing takes on top. The first `failing_calls` of the judge
     raise, as where there is no time or no memory for a while. `mutant` names one of `mutants`.
     Marked records make the detectors misbehave (`faulty_detectors`) in every case. `allocatable_bytes` limits the
-    address space beyond what the loaded worker has.
+    address space beyond what the loaded worker has. With `hostile_codecs`, marked files make a codec misbehave.
     """
 
     kill_at: Step | None = None
@@ -63,6 +64,7 @@ class Faults:
     allocatable_bytes: int | None = None
     mutant: str | None = None
     streams: tuple[str, ...] = ("prompts", "images")
+    hostile_codecs: bool = False
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -131,6 +133,8 @@ def install(faults: Faults, topics: TopicNames) -> None:
     _wrap_commits(executioner)
     if faults.mutant == mutants.WRITES_AFTER_A_STOP:
         workers.watch_for_suspension = lambda *_: asyncio.sleep(0)
+    if faults.hostile_codecs:
+        build.IsolatedReader = functools.partial(build.IsolatedReader, module="tests.support.hostile_codecs")
     if faults.mutant == mutants.FORGETS_ENDINGS:
         build.TopicAttempts = mutants.ForgetfulAttempts
 

@@ -99,7 +99,9 @@ def test_frames_are_limited_in_number_and_in_sum(form):
     data = animated(frames, form, duration=50)
     assert too_large(data, max_frames=5) == "frames"
     assert too_large(data, max_pixels=40 * 50 * 6 - 1) == "pixels"
-    assert len(medium(max_frames=6, max_pixels=40 * 50 * 6).decode(ImageContent(data)).frames) == 6
+    assert too_large(data, max_decoded_bytes=4 * 40 * 50 * 6 - 1) == "decoded_bytes"
+    enough = {"max_frames": 6, "max_pixels": 40 * 50 * 6, "max_decoded_bytes": 4 * 40 * 50 * 6}
+    assert len(medium(**enough).decode(ImageContent(data)).frames) == 6
 
 
 def test_scans_are_limited():
