@@ -17,8 +17,11 @@ from filters.carried import Carried, CarriedText
 from filters.errors import DetectionError, RedactionError
 from filters.image.carried_read import exif_carried, png_carried
 from filters.image.carried_write import carrying
+from filters.image.decode_child import Order
 from filters.image.exif_file import USER_COMMENT, may_hold_image, read_exif, write_exif
 from filters.image.formats import ImageFormat
+from filters.image.isolation import IsolatedReader
+from filters.image.limits import ImageLimits
 from filters.image.medium import ImageMedium
 from filters.image.metadata import with_embedded
 from filters.image.read_back import check_release
@@ -28,7 +31,7 @@ from filters.records import ImageContent, Record, RecordContext, SourcePosition
 from filters.text.medium import PromptMedium, TextLimits
 from filters.verdict import Action, Outcome
 from tests.evals.images_metadata import exiftool, exiftool_survivors
-from tests.fakes import CollectingObserver, StaticPolicies, WordDetector, policy
+from tests.fakes import CollectingDecodeObserver, CollectingObserver, StaticPolicies, WordDetector, policy
 from tests.support.prompts import detector as patterns
 from tests.unit.filters.image.images import (
     FORMATS,
@@ -58,12 +61,14 @@ A1111 = f"a cat, mail {JANE}\nNegative prompt: dog\nSteps: 20, Seed: 1234567890"
 COMFY = json.dumps({"6": {"class_type": "CLIPTextEncode", "inputs": {"text": f'a "cat" \u2603 for {JANE}'}}})
 
 
-def judged(data: bytes, keep=(), *, words=(JANE,), rules=None, prompts=True, faults=None, **spec) -> Outcome:
+def judged(
+    data: bytes, keep=(), *, words=(JANE,), rules=None, prompts=True, faults=None, reader=None, **spec
+) -> Outcome:
     """The outcome of the real pipeline, whose text detector knows `words`."""
     rules = rules or [{"entities": ["EMAIL_ADDRESS"], "action": "redact"}]
     text = PromptMedium([faults or WordDetector(words)], TenantKeys(None), TextLimits())
     document = policy(prompts={"rules": rules}, images={"rules": [], "keep_metadata": list(keep)}, **spec)
-    media = [ImageMedium([]), text] if prompts else [ImageMedium([])]
+    media = [ImageMedium([], reader=reader), *([text] if prompts else [])]
     pipeline = FilterPipeline(media, StaticPolicies(document), CollectingObserver())
     context = RecordContext(SourcePosition("images", 0, 0), "acme", "1")
     (outcome,) = pipeline.process_batch([Record(context, ImageContent(data))])
@@ -158,6 +163,17 @@ def test_a_user_comment_is_kept_alone(form, charset, encoding):
     assert outcome.verdict.failure is None
     assert comment_of(outcome.content.data) == A1111.replace(JANE, "<EMAIL_ADDRESS>")
     assert MARK.encode() not in outcome.content.data
+
+
+def test_what_another_process_reads_is_kept_alike():
+    """Decoded in a process of its own, the same bytes come out."""
+    order = Order(ImageLimits(), ImageFormat.JPEG, 256 << 20, 20.0)
+    with IsolatedReader(order, 1, CollectingDecodeObserver()) as reader:
+        for data in (png(("parameters", A1111), ("prompt", COMFY)), commented("JPEG", A1111), with_xmp("WEBP")):
+            isolated, inline = judged(data, BOTH, reader=reader), judged(data, BOTH)
+            assert isolated.content.data == inline.content.data
+            assert isolated.content.carried == inline.content.carried
+            assert isolated.content.carried
 
 
 def test_comfy_webp_is_kept():
