@@ -45,7 +45,10 @@ def in_frame(candidates: Candidates, plan: InputPlan) -> Candidates:
     boxes, scores = checked(candidates.boxes), candidates.scores
     chosen = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0) >= plan.smallest
     scale = np.array([plan.scale_x, plan.scale_y] * 2, np.float32)
-    return Candidates(boxes[chosen] / scale, scores[chosen])
+    placed = boxes[chosen] / scale
+    if plan.mirrored:
+        placed[:, [0, 2]] = plan.frame_width - placed[:, [2, 0]]
+    return Candidates(placed, scores[chosen])
 
 
 def merged(several: Sequence[Candidates]) -> Candidates:
@@ -53,6 +56,12 @@ def merged(several: Sequence[Candidates]) -> Candidates:
     return Candidates(
         np.concatenate([each.boxes for each in several]), np.concatenate([each.scores for each in several])
     )
+
+
+def at_least(candidates: Candidates, score: float) -> Candidates:
+    """Those with at least this score."""
+    chosen = candidates.scores >= score
+    return Candidates(candidates.boxes[chosen], candidates.scores[chosen])
 
 
 def suppress(candidates: Candidates, max_overlap: float) -> Candidates:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -10,15 +11,18 @@ from filters.errors import InferenceError, ModelError
 from filters.findings import Detection, EntityType, FindingSource
 from filters.protocols import Pixels
 from models.batching import map_in_buckets, stack
-from models.boxes import Candidates, in_frame, merged, suppress, to_detections
+from models.boxes import Candidates, at_least, in_frame, merged, suppress, to_detections
 from models.centerface import CenterFace
-from models.manifest import Family, ModelEntry, Task, Thresholds
+from models.manifest import Family, Manifest, ModelEntry, Task, Thresholds
 from models.resize import InputPlan
 from models.rfb import Rfb
 from models.session import Device, OnnxSession, Tensor, open_session
-from models.weights import check_digest
+from models.votes import FLOOR, calibrated, fused
+from models.weights import WeightStore, check_digest
 from models.yunet import YuNet
 
+REVISION = 2
+"""Counts changes of the code that all families share, where they change answers."""
 _CUDA_BATCH = 8
 _WARM_UP_SIDE = 640
 
@@ -51,86 +55,156 @@ class FaceFamily(Protocol):
         """
 
 
-class FaceDetector:
-    """`ImageDetector` over one model. An answer depends on the frame alone, not on its batch."""
+@dataclass(frozen=True, slots=True)
+class FaceModel:
+    """A family with its open weights."""
 
-    entities = frozenset({EntityType.FACE})
-    sources = frozenset({FindingSource.PIXELS})
+    family: FaceFamily
+    session: OnnxSession
 
-    def __init__(
-        self, name: str, digest: str, family: FaceFamily, session: OnnxSession, thresholds: Thresholds, batch_size: int
-    ) -> None:
-        self.name = name
-        self.digest = digest
-        self.provider = session.provider
-        self._family = family
-        self._session = session
-        self._thresholds = thresholds
-        self._batch_size = batch_size
+    @property
+    def batch_size(self) -> int:
+        """On a CPU a batch only pushes the frames out of its caches."""
+        return _CUDA_BATCH if self.session.on_cuda else 1
 
-    def detect(self, batch: Sequence[Pixels]) -> list[list[Detection]]:
-        """One list of faces a frame, surest first.
+    def seen(
+        self, frames: Sequence[Pixels], floor: float, close_floor: float
+    ) -> list[list[tuple[InputPlan, Candidates]]]:
+        """What each look at each frame gives, in frame pixels, with at least `floor`, or `close_floor` in close-ups.
 
         Raises:
             InferenceError: a frame is empty, or the model's answer holds something that is no number.
         """
-        looks = [(index, plan) for index, frame in enumerate(batch) for plan in self._looks(frame)]
-        seen = map_in_buckets(
+        looks = [(index, plan) for index, frame in enumerate(frames) for plan in self._looks(frame)]
+        answers = map_in_buckets(
             looks,
             bucket=lambda look: (look[1].width, look[1].height),
-            infer=lambda chunk: self._infer([(batch[index], plan) for index, plan in chunk]),
-            batch_size=self._batch_size,
+            infer=lambda chunk: self._infer([(frames[index], plan) for index, plan in chunk], floor, close_floor),
+            batch_size=self.batch_size,
         )
-        by_frame: list[list[Candidates]] = [[] for _ in batch]
-        for (index, _), candidates in zip(looks, seen, strict=True):
-            by_frame[index].append(candidates)
-        return [self._report(frame, candidates) for frame, candidates in zip(batch, by_frame, strict=True)]
+        by_frame: list[list[tuple[InputPlan, Candidates]]] = [[] for _ in frames]
+        for (index, plan), candidates in zip(looks, answers, strict=True):
+            by_frame[index].append((plan, candidates))
+        return by_frame
 
     def warm_up(self) -> None:
         """Run once, so that the first record does not pay for lazy initialisation."""
-        for plan in self._family.looks(_WARM_UP_SIDE, _WARM_UP_SIDE):
-            self._session.warm_up((self._batch_size, 3, plan.height, plan.width))
+        for plan in self.family.looks(_WARM_UP_SIDE, _WARM_UP_SIDE):
+            self.session.warm_up((self.batch_size, 3, plan.height, plan.width))
 
     def _looks(self, frame: Pixels) -> Sequence[InputPlan]:
         height, width, _ = frame.shape
         if not (width and height):
             raise InferenceError("a frame without pixels", reason="empty_frame")
-        return self._family.looks(width, height)
+        return self.family.looks(width, height)
 
-    def _infer(self, looks: Sequence[tuple[Pixels, InputPlan]]) -> list[Candidates]:
-        tensors = [self._family.tensor(frame, plan) for frame, plan in looks]
-        answers = self._session.run(stack(tensors, self._batch_size), self._family.outputs)
-        return [self._read([answer[index] for answer in answers], plan) for index, (_, plan) in enumerate(looks)]
+    def _infer(self, looks: Sequence[tuple[Pixels, InputPlan]], floor: float, close_floor: float) -> list[Candidates]:
+        tensors = [self.family.tensor(frame, plan) for frame, plan in looks]
+        answers = self.session.run(stack(tensors, self.batch_size), self.family.outputs)
+        return [
+            in_frame(
+                self.family.decode([answer[index] for answer in answers], plan, floor if plan.votes else close_floor),
+                plan,
+            )
+            for index, (_, plan) in enumerate(looks)
+        ]
 
-    def _read(self, outputs: Sequence[Tensor], plan: InputPlan) -> Candidates:
-        return in_frame(self._family.decode(outputs, plan, self._thresholds.min_score), plan)
 
-    def _report(self, frame: Pixels, candidates: Sequence[Candidates]) -> list[Detection]:
+class FaceDetector:
+    """`ImageDetector` over one model, or several whose looks vote. An answer depends on the frame alone.
+
+    Args:
+        models: the first one gives name and pixel scale.
+    """
+
+    entities = frozenset({EntityType.FACE})
+    sources = frozenset({FindingSource.PIXELS})
+
+    def __init__(self, name: str, digest: str, models: Sequence[FaceModel], thresholds: Thresholds) -> None:
+        self.name = name
+        self.digest = digest
+        self.provider = models[0].session.provider
+        self._models = tuple(models)
+        self._thresholds = thresholds
+
+    def detect(self, batch: Sequence[Pixels]) -> list[list[Detection]]:
+        """One list of faces a frame, surest first.
+
+        Raises:
+            InferenceError: a frame is empty, or a model's answer holds something that is no number.
+        """
+        least = self._thresholds.min_score
+        answers = [model.seen(batch, min(least, FLOOR), least) for model in self._models]
+        return [
+            self._report(frame, [look for answer in answers for look in answer[index]])
+            for index, frame in enumerate(batch)
+        ]
+
+    def warm_up(self) -> None:
+        """See `FaceModel.warm_up`."""
+        for model in self._models:
+            model.warm_up()
+
+    def _report(self, frame: Pixels, looks: Sequence[tuple[InputPlan, Candidates]]) -> list[Detection]:
         height, width, _ = frame.shape
-        kept = suppress(merged(candidates), self._thresholds.max_overlap)
+        limits = self._thresholds
+        voted = fused([seen for plan, seen in looks if plan.votes], limits.max_overlap)
+        voted = at_least(calibrated(voted, looks[0][0].scale_x, limits.large_exponent), limits.min_score)
+        close = [seen for plan, seen in looks if not plan.votes]
+        kept = suppress(merged([voted, *close]), limits.max_overlap)
         return to_detections(kept, width, height, EntityType.FACE)
 
 
 def build_face_detector(
-    entry: ModelEntry, weights: Path, device: Device = Device.AUTO, *, threads: int = 0
+    entry: ModelEntry,
+    weights: Path,
+    device: Device = Device.AUTO,
+    *,
+    threads: int = 0,
+    ensemble: Sequence[tuple[ModelEntry, Path]] = (),
 ) -> FaceDetector:
     """The detector of a manifest entry, loaded and warm.
 
     Args:
         weights: the file that `WeightStore.path` gave; what is read from it is checked once more.
         threads: that one inference may use on the CPU; 0 leaves it to onnxruntime.
+        ensemble: the entries that vote besides, with their weights.
 
     Raises:
         ModelError: the weights are not the manifest's or do not load, or the device is not there; or the
-            entry is for another task.
+            entry is for another task, or names an ensemble that is not given.
     """
-    family = _family(entry)
-    session = open_session(family.graph(_checked_bytes(entry, weights)), device, threads=threads)
-    batch_size = _CUDA_BATCH if session.on_cuda else 1  # on a CPU a batch only pushes the frames out of its caches
-    digest = _digest(entry, family, session)
-    detector = FaceDetector(entry.name, digest, family, session, entry.thresholds, batch_size)
+    given = tuple(each.name for each, _ in ensemble)
+    if given != entry.ensemble:
+        raise ModelError(
+            f"{entry.name} votes together with {', '.join(entry.ensemble) or 'none'}, and was given "
+            f"{', '.join(given) or 'none'}",
+            reason="ensemble",
+        )
+    members = [(entry, weights), *ensemble]
+    models = [_opened(each, path, device, threads) for each, path in members]
+    digest = _digest([each for each, _ in members], models)
+    detector = FaceDetector(entry.name, digest, models, entry.thresholds)
     detector.warm_up()
     return detector
+
+
+def face_detector(
+    manifest: Manifest, name: str, store: WeightStore, device: Device = Device.AUTO, *, threads: int = 0
+) -> FaceDetector:
+    """The detector called `name` with its ensemble, from the weights in a store.
+
+    Raises:
+        ModelError: as `build_face_detector`; or there is no such model, or its weights are not in the store.
+    """
+    entry = manifest.entry(name)
+    others = [(other, store.path(other)) for other in map(manifest.entry, entry.ensemble)]
+    return build_face_detector(entry, store.path(entry), device, threads=threads, ensemble=others)
+
+
+def _opened(entry: ModelEntry, weights: Path, device: Device, threads: int) -> FaceModel:
+    family = _family(entry)
+    return FaceModel(family, open_session(family.graph(_checked_bytes(entry, weights)), device, threads=threads))
 
 
 def _family(entry: ModelEntry) -> FaceFamily:
@@ -155,14 +229,17 @@ def _checked_bytes(entry: ModelEntry, weights: Path) -> bytes:
     return model
 
 
-def _digest(entry: ModelEntry, family: FaceFamily, session: OnnxSession) -> str:
+def _digest(entries: Sequence[ModelEntry], models: Sequence[FaceModel]) -> str:
     """SHA-256 over what answers depend on: weights, their use, and the runtime, whose kernels round each its way."""
-    used = {
-        "weights": entry.sha256,
-        "family": entry.family.value,
-        "revision": family.revision,
-        "inputs": entry.inputs.model_dump(mode="json"),
-        "thresholds": entry.thresholds.model_dump(mode="json"),
-        "runtime": f"{session.provider} {session.version}",
-    }
+    used = [
+        {
+            "weights": entry.sha256,
+            "family": entry.family.value,
+            "revisions": [REVISION, model.family.revision],
+            "inputs": entry.inputs.model_dump(mode="json"),
+            "thresholds": entry.thresholds.model_dump(mode="json"),
+            "runtime": f"{model.session.provider} {model.session.version}",
+        }
+        for entry, model in zip(entries, models, strict=True)
+    ]
     return hashlib.sha256(json.dumps(used, sort_keys=True).encode()).hexdigest()

@@ -68,13 +68,17 @@ Side = Annotated[int, Field(ge=0, le=8192, multiple_of=SIDE_STEP)]
 class Inputs(_Part):
     """How frames are brought to the model: longer sides of its input, in pixels. A model of one size ignores it.
 
-    A detector that has learnt faces of 10 to 300 pixels does not see one that fills a large picture: the second look,
-    at a small copy, costs a few per cent and finds those.
+    A detector that has learnt faces of 10 to 300 pixels does not see one that fills a large picture: the close-up, a
+    small copy, costs a few per cent and finds those. The fine looks and the first one vote (`models.votes`).
     """
 
     long_side: Side = Field(default=1280, ge=SIDE_STEP, description="Larger frames are shrunk to this.")
     enlarge_to: Side = Field(default=0, description="Smaller frames are enlarged to this, at most twofold; 0: never.")
-    close_up: Side = Field(default=0, description="A second look at frames shrunk to this; 0: none.")
+    close_up: Side = Field(default=0, description="A look at frames shrunk to this besides; 0: none.")
+    fine: Side = Field(
+        default=0,
+        description="Two more looks, one of them mirrored, half as large again, but no larger than this; 0: none.",
+    )
 
     @model_validator(mode="after")
     def _sides_are_ordered(self) -> Self:
@@ -88,6 +92,9 @@ class Thresholds(_Part):
 
     min_score: Share = Field(default=0.2, gt=0.0, description="Detections below are dropped; policies choose above it.")
     min_reading: Share = Field(default=0.5, description="Lines of text read with a smaller score are no text.")
+    large_exponent: float = Field(
+        default=1.0, gt=0.0, le=1.0, description="Scores of large boxes are raised to this power (`models.votes`)."
+    )
     max_overlap: Share = Field(default=0.3, description="Of two boxes with a larger IoU only the surer one stays.")
 
 
@@ -135,12 +142,17 @@ class ModelEntry(FileEntry):
     inputs: Inputs = Inputs()
     thresholds: Thresholds = Thresholds()
     reading: Reading = Reading()
+    ensemble: tuple[Name, ...] = Field(
+        default=(), max_length=4, description="Face models of the manifest whose looks vote together with this one's."
+    )
     companions: Mapping[str, FileEntry] = Field(default={}, description="Files beside the weights, by name.")
 
     @model_validator(mode="after")
     def _family_fits(self) -> Self:
         if self.family.task is not self.task:
             raise ValueError(f"models of the family {self.family} have the task {self.family.task}")
+        if self.ensemble and self.task is not Task.FACE:
+            raise ValueError("`ensemble` goes with models of the task `face`")
         if set(self.companions) != self.family.companions:
             wanted = ", ".join(sorted(self.family.companions)) or "none"
             raise ValueError(f"`companions` of the family {self.family} are: {wanted}")

@@ -26,7 +26,7 @@ from filters.text.known_names import names_from
 from filters.text.medium import PromptMedium, TextLimits
 from filters.text.patterns import PatternDetector
 from filters.text.terms import TermDetector
-from models.face import build_face_detector
+from models.face import face_detector
 from models.manifest import load_manifest
 from models.ocr import build_line_reader
 from models.text_pii import build_text_detector
@@ -129,9 +129,14 @@ def _heic_release(settings: Settings) -> ImageFormat:
 
 def _image_medium(settings: Settings, text: Sequence[TextDetector], reader: Reader | None) -> AnyMedium:
     options = settings.images
-    entry = load_manifest(settings.models.manifest).entry(settings.models.face)
-    weights = WeightStore(settings.models.cache_dir).path(entry)
-    face = build_face_detector(entry, weights, settings.models.device, threads=settings.models.threads)
+    models = settings.models
+    face = face_detector(
+        load_manifest(models.manifest),
+        models.face,
+        WeightStore(models.cache_dir),
+        models.device,
+        threads=models.threads,
+    )
     codes = [BarcodeDetector(text)] if options.codes else []
     return ImageMedium(
         [face, *codes, *_text_in_images(settings.models, text)],

@@ -114,6 +114,7 @@ def weights(settings: Settings) -> CheckResult:
     names = [name for name in (options.face, options.text, options.ocr) if name]
     try:
         manifest, store = load_manifest(options.manifest), WeightStore(options.cache_dir)
+        names += manifest.entry(options.face).ensemble
         places = [f"{name}: {store.path(manifest.entry(name))}" for name in names]
     except ConfigurationError as error:
         return _failed("weights", str(error), Cause.CONFIGURATION)

@@ -18,10 +18,10 @@ from models.manifest import load_manifest
 from models.ocr import build_line_reader
 from models.weights import WeightStore
 from tests.fakes import WordDetector
-from tests.support.face_models import FROM_FILES, SpotDetector, built, manifest_of_files
+from tests.support.face_models import FROM_FILES, SpotDetector, built, built_ensemble, manifest_of_files
 
 
-@pytest.fixture(scope="module", params=["fake", "codes", "text", "centerface", *FROM_FILES])
+@pytest.fixture(scope="module", params=["fake", "codes", "text", "centerface", *FROM_FILES, "ensemble"])
 def detector(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ImageDetector:
     if request.param == "fake":
         return SpotDetector()
@@ -37,8 +37,10 @@ def detector(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     if not folder.is_dir():
         pytest.skip("no further models beside the checkout (../shared/models)")
     place = tmp_path_factory.mktemp("models")
-    entry = manifest_of_files(folder, place / "manifest.yaml").entry(request.param)
-    return built(entry, store=WeightStore(place / "cache"))
+    manifest, store = manifest_of_files(folder, place / "manifest.yaml"), WeightStore(place / "cache")
+    if request.param == "ensemble":
+        return built_ensemble(manifest, store)
+    return built(manifest.entry(request.param), store=store)
 
 
 @pytest.fixture(scope="module")

@@ -42,6 +42,13 @@ def built(entry: ModelEntry, device: Device = Device.CPU, store: WeightStore | N
     return build_face_detector(entry, (store or WeightStore()).pull(entry), device)
 
 
+def built_ensemble(manifest: Manifest, store: WeightStore) -> FaceDetector:
+    """CenterFace and YuNet, voting together."""
+    entry = manifest.entry("centerface").model_copy(update={"ensemble": ("yunet_n",)})
+    other = manifest.entry("yunet_n")
+    return build_face_detector(entry, store.pull(entry), Device.CPU, ensemble=[(other, store.pull(other))])
+
+
 def with_inputs(entry: ModelEntry, **inputs: int) -> ModelEntry:
     """The entry, fed otherwise."""
     return entry.model_copy(update={"inputs": Inputs(**inputs)})

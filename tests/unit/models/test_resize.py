@@ -1,9 +1,13 @@
 """From frame to input: sides that the model can take, a bounded size, and the right colours in the right place."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.boxes import Candidates, in_frame
 from models.manifest import SIDE_STEP, Inputs
 from models.resize import plan_boxed, plan_looks, plan_stretched, to_tensor
 
@@ -72,3 +76,33 @@ def test_boxed_frames_fit(width: int, height: int) -> None:
     assert 1 <= plan.content_width <= 640
     assert 1 <= plan.content_height <= 480
     assert plan.content_width == 640 or plan.content_height == 480
+
+
+FINE = Inputs(long_side=1280, enlarge_to=640, close_up=256, fine=1536)
+
+
+@pytest.mark.parametrize(
+    ("side", "expected"), [(416, [640, 1024, 1024]), (832, [832, 1344, 1344]), (2048, [1280, 1536, 1536])]
+)
+def test_fine_looks_are_larger_and_one_is_mirrored(side: int, expected: list[int]) -> None:
+    """The first look, one half as large again within its limit, and that one's mirror image: these vote."""
+    looks = plan_looks(side, side, FINE)
+    assert [look.width for look in looks if look.votes] == expected
+    assert [look.mirrored for look in looks] == [False, False, True, False]
+
+
+def test_where_a_finer_look_would_be_none_the_first_is_mirrored() -> None:
+    """A frame at the limit already."""
+    looks = plan_looks(1280, 1280, Inputs(long_side=1280, fine=1280))
+    assert [(look.width, look.mirrored) for look in looks] == [(1280, False), (1280, True)]
+
+
+def test_a_mirrored_look_shows_the_mirror_image_and_gives_boxes_back() -> None:
+    """Left and right change places twice."""
+    frame = np.arange(64 * 32 * 3, dtype=np.uint8).reshape(32, 64, 3)
+    plan = replace(plan_stretched(64, 32, 64), mirrored=True)
+    assert np.array_equal(
+        to_tensor(frame, plan, swap=False), to_tensor(frame, replace(plan, mirrored=False), swap=False)[:, :, ::-1]
+    )
+    boxes = np.array([[0, 0, 10, 20]], np.float32)
+    assert in_frame(Candidates(boxes, np.ones(1, np.float32)), plan).boxes.tolist() == [[54, 0, 64, 20]]

@@ -1,0 +1,70 @@
+"""Several looks at one frame vote: what most of them see is surer than what one of them sees very well.
+
+As in weighted boxes fusion (Solovyev et al., Image and Vision Computing 107, 2021), the boxes of one thing are averaged
+by their scores, and looks that do not see it count as 0.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from models.boxes import Candidates, merged, suppress
+
+_Boxes = npt.NDArray[np.float64]
+
+FLOOR = 0.06
+"""Scores from which on a look votes."""
+SAME_THING = 0.45
+"""Intersection over union from which on boxes of different looks are one thing."""
+_LARGE_FROM, _LARGE = 24.0, 40.0
+"""Input pixels of a box's shorter side, between which the exponent for large boxes comes into force."""
+
+
+def fused(looks: Sequence[Candidates], max_overlap: float) -> Candidates:
+    """One list for all looks: mean boxes, weighted by squared scores, and the mean of each look's best score.
+
+    Raises:
+        InferenceError: a look has too many boxes.
+    """
+    kept = [suppress(look, max_overlap) for look in looks]
+    if len(kept) == 1:
+        return kept[0]
+    everything = merged(kept)
+    owners = np.concatenate([np.full(len(look.scores), index) for index, look in enumerate(kept)])
+    order = np.argsort(-everything.scores, kind="stable")
+    boxes, scores, owners = everything.boxes[order].astype(np.float64), everything.scores[order], owners[order]
+    free = np.ones(len(scores), bool)
+    fused_boxes, fused_scores = [], []
+    for index in range(len(scores)):
+        if not free[index]:
+            continue
+        members = np.flatnonzero(free & (_overlaps(boxes[index], boxes) >= SAME_THING))
+        members = np.union1d(members, index)
+        free[members] = False
+        best = np.zeros(len(kept))
+        np.maximum.at(best, owners[members], scores[members])
+        fused_boxes.append(np.average(boxes[members], axis=0, weights=scores[members].astype(np.float64) ** 2))
+        fused_scores.append(best.mean())
+    return Candidates(np.array(fused_boxes, np.float32).reshape(-1, 4), np.array(fused_scores, np.float32))
+
+
+def calibrated(candidates: Candidates, scale: float, exponent: float) -> Candidates:
+    """The same with the scores of large boxes raised to `exponent`: false boxes are small, as a rule, so that a small
+    score says more of a large box.
+
+    Args:
+        scale: input pixels a frame pixel.
+    """
+    sides = (candidates.boxes[:, 2:] - candidates.boxes[:, :2]).min(axis=1, initial=np.inf) * scale
+    share = np.clip(np.log2(np.maximum(sides, 1.0) / _LARGE_FROM) / np.log2(_LARGE / _LARGE_FROM), 0.0, 1.0)
+    raised = candidates.scores.clip(0.0, 1.0) ** (1.0 + (exponent - 1.0) * share)
+    return Candidates(candidates.boxes, raised.astype(np.float32))
+
+
+def _overlaps(box: _Boxes, others: _Boxes) -> _Boxes:
+    sides = np.clip(np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2]), 0.0, None)
+    common = sides.prod(axis=1)
+    areas = (others[:, 2:] - others[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod()
+    overlaps: _Boxes = common / np.maximum(areas - common, 1e-9)
+    return overlaps
