@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from filters.errors import InferenceError
 from filters.findings import BoundingBox, Detection, EntityType
@@ -37,18 +38,27 @@ def checked(answers: Tensor) -> Tensor:
 
 
 def in_frame(candidates: Candidates, plan: InputPlan) -> Candidates:
-    """The candidates that are large enough for this look, with their boxes in frame pixels.
+    """The candidates that are this look's to report, with their boxes in frame pixels.
 
     Raises:
         InferenceError: a box holds something that is no number.
     """
     boxes, scores = checked(candidates.boxes), candidates.scores
-    chosen = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0) >= plan.smallest
+    longer = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)
+    chosen = (longer >= plan.smallest) & (longer <= plan.largest) & ~_cut_off(boxes, plan)
     scale = np.array([plan.scale_x, plan.scale_y] * 2, np.float32)
     placed = boxes[chosen] / scale
     if plan.mirrored:
         placed[:, [0, 2]] = plan.frame_width - placed[:, [2, 0]]
-    return Candidates(placed, scores[chosen])
+    return Candidates(placed + np.array([plan.left, plan.top] * 2, np.float32), scores[chosen])
+
+
+def _cut_off(boxes: Tensor, plan: InputPlan) -> npt.NDArray[np.bool_]:
+    """Which boxes touch an edge beyond which the frame goes on."""
+    limits = (0.0, 0.0, plan.content_width, plan.content_height)
+    beyond = [boxes[:, side] <= limits[side] for side in (0, 1)] + [boxes[:, side] >= limits[side] for side in (2, 3)]
+    touched: npt.NDArray[np.bool_] = np.any(np.array(plan.cut)[:, None] & np.array(beyond), axis=0)
+    return touched
 
 
 def merged(several: Sequence[Candidates]) -> Candidates:

@@ -10,6 +10,7 @@ from models.graph import with_free_axes
 from models.manifest import Inputs
 from models.resize import InputPlan, plan_looks, to_tensor
 from models.session import Tensor
+from models.tiles import plan_tiles
 
 _STRIDE = 4
 """Input pixels a cell of the heat map."""
@@ -29,7 +30,7 @@ class CenterFace:
         return with_free_axes(model, (0, 2, 3))
 
     def looks(self, width: int, height: int) -> tuple[InputPlan, ...]:
-        return plan_looks(width, height, self._inputs)
+        return (*plan_looks(width, height, self._inputs), *plan_tiles(width, height, self._inputs))
 
     def tensor(self, frame: Pixels, plan: InputPlan) -> Tensor:
         return to_tensor(frame, plan, swap=False)

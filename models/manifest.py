@@ -79,6 +79,12 @@ class Inputs(_Part):
         default=0,
         description="Two more looks, one of them mirrored, half as large again, but no larger than this; 0: none.",
     )
+    tiles: int = Field(
+        default=0,
+        ge=0,
+        le=64,
+        description="Much larger frames are looked at in up to so many parts of `long_side` besides; 0: in none.",
+    )
 
     @model_validator(mode="after")
     def _sides_are_ordered(self) -> Self:

@@ -21,7 +21,7 @@ CLOSE_UP_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class InputPlan:
-    """Sides in pixels. The frame is resized to the content, which lies at the top left of the input; the rest is 0."""
+    """Sides in pixels. The frame, or a part, is resized to the content, at the top left of the input; the rest is 0."""
 
     frame_width: int
     frame_height: int
@@ -31,10 +31,17 @@ class InputPlan:
     height: int
     smallest: float = 0.0
     """Input pixels; boxes whose longer side is below are another look's to report."""
+    largest: float = math.inf
+    """Input pixels; boxes whose longer side is above are another look's to report."""
     votes: bool = True
-    """Whether it is one of those that vote on each other's boxes; a close-up sees what the others cannot."""
+    """Whether it is one of those that vote on each other's boxes; close-ups and tiles see what the others cannot."""
+    left: int = 0
+    """Frame pixels: where the part begins."""
+    top: int = 0
+    cut: tuple[bool, bool, bool, bool] = (False, False, False, False)
+    """Whether the frame goes on beyond the part's left, upper, right and lower edge; another part shows what is cut."""
     mirrored: bool = False
-    """Whether the model is shown the frame's mirror image."""
+    """Whether the model is shown the mirror image."""
 
     @property
     def longer(self) -> int:
@@ -85,6 +92,7 @@ def plan_boxed(width: int, height: int, input_width: int, input_height: int) -> 
 
 def to_tensor(frame: Pixels, plan: InputPlan, *, swap: bool, mean: float = 0.0, scale: float = 1.0) -> Tensor:
     """`(3, height, width)`: `(pixel − mean) × scale`, RGB, or BGR where `swap`."""
+    frame = frame[plan.top : plan.top + plan.frame_height, plan.left : plan.left + plan.frame_width]
     if plan.mirrored:
         frame = np.ascontiguousarray(frame[:, ::-1])
     content = (plan.content_width, plan.content_height)
