@@ -1,4 +1,4 @@
-"""Faces missed, by size: `python -m tests.evals.images_faces [--large] [--sheet FOLDER] [--manifest FILE --model NAME]`.
+"""Faces missed, by size: `python -m tests.evals.images_faces [--large] [--sheet FOLDER] [--model NAME]`.
 
 WIDER FACE photographs, upright, 832 pixels wide; a face counts as found from IoU 0.5, its size is its shorter side.
 The threshold is the lowest at which there are no more than two false boxes an image. With `--large` nine photographs
@@ -63,7 +63,7 @@ def large(several: Iterable[Photograph]) -> Iterator[Photograph]:
         for index, each in enumerate(nine):
             x, y = index % ACROSS * WIDTH, index // ACROSS * WIDTH
             pixels[y : y + each.pixels.shape[0], x : x + WIDTH] = each.pixels
-            boxes.append(each.boxes + [x, y, x, y])
+            boxes.append(each.boxes + np.array([x, y] * 2))
         yield Photograph(pixels, np.concatenate(boxes), {})
 
 
