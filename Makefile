@@ -69,8 +69,11 @@ eval-text: $(STAMP)  ## every figure about prompts, with its goal; most need ../
 	@$(BIN)/veilstream models pull
 	@$(BIN)/python -m tests.evals.text $(ARGS)
 
-eval-images: $(STAMP)  ## metadata, malformed files, text, and the cost of each stage; needs ../shared/eval
+eval-images: $(STAMP)  ## faces, text, metadata, malformed files, who is recognised, costs, and sheets; needs ../shared/eval
 	@$(BIN)/veilstream models pull
+	-@$(BIN)/python -m tests.evals.images_faces --sheet out/faces
+	@$(BIN)/python -m tests.evals.images_faces --large
+	@$(BIN)/python -m tests.evals.images_reidentification --sheet out/reidentification $(EMBEDDER:%=--embedder %)
 	@$(BIN)/python -m tests.evals.images_metadata $(ARGS)
 	@$(BIN)/python -m tests.evals.images_malformed $(ARGS)
 	@$(BIN)/python -m tests.evals.decode_cost

@@ -69,6 +69,7 @@ class EntityType(StrEnum):
     US_SSN = "US_SSN"
     # Images
     FACE = "FACE"
+    LICENSE_PLATE = "LICENSE_PLATE"
     QR_CODE = "QR_CODE"
     METADATA = "METADATA"
 

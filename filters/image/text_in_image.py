@@ -7,6 +7,7 @@ from filters.errors import DetectionError
 from filters.findings import BoundingBox, Detection, EntityType, FindingSource, Outline, TextFinding
 from filters.image.document_text import DocumentTextDetector, is_column
 from filters.image.layout import JoinedText, readings
+from filters.image.plates import PlateTextDetector
 from filters.image.text_lines import LineReader, TextLine
 from filters.protocols import Pixels, TextDetector
 from filters.records import PromptContent
@@ -22,7 +23,8 @@ class TextInImageDetector:
 
     Args:
         reader: finds and reads lines.
-        text: asked for all lines of a batch at once, joined as they stand on the page; so is `DocumentTextDetector`.
+        text: asked for all lines of a batch at once, joined as they stand on the page; the detectors of the forms of
+            documents and number plates are asked besides.
     """
 
     sources = frozenset({FindingSource.TEXT_IN_IMAGE})
@@ -30,7 +32,7 @@ class TextInImageDetector:
     def __init__(self, reader: LineReader, text: Sequence[TextDetector]) -> None:
         self.name = reader.name
         self._reader = reader
-        self._text: tuple[TextDetector, ...] = (*text, DocumentTextDetector())
+        self._text: tuple[TextDetector, ...] = (*text, DocumentTextDetector(), PlateTextDetector())
         self.entities: frozenset[EntityType] = frozenset().union(*(each.entities for each in self._text))
         digests = [reader.digest, *(each.digest for each in self._text)]
         self.digest = hashlib.sha256("\n".join(digests).encode()).hexdigest()

@@ -20,7 +20,7 @@ from models.text_pii import build_text_detector
 from models.weights import WeightStore
 from tests.fakes import CollectingObserver, StaticPolicies, policy
 
-ENTITIES = ["EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "US_SSN", "ADDRESS"]
+ENTITIES = ["EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "US_SSN", "ADDRESS", "LICENSE_PLATE"]
 CARD = "4111 1111 1111 1111"
 
 
@@ -84,13 +84,16 @@ def test_the_private_part_goes_and_the_rest_stays(medium, reader, turn, form):
         ["221B Baker Street", "London NW1 6XE"],
         ["Tel: 07-386 7524"],
         ["call 415.555.2671"],
+        ["B-MW 4711"],
     ],
 )
 def test_whatever_the_text_filter_knows_is_known_in_pictures(medium, reader, lines):
     outcome = judged(medium, picture(lines, dark=True))
     assert outcome.verdict.action is Action.REDACT
     said = read(reader, outcome.content.data)
-    assert not any(part in said for part in ("4111", "1111", "536-90", "jane", "Baker", "London", "7524", "2671"))
+    assert not any(
+        part in said for part in ("4111", "1111", "536-90", "jane", "Baker", "London", "7524", "2671", "4711")
+    )
 
 
 @pytest.mark.parametrize("lines", [["a quiet harbour at dawn"], ["HAPPY BIRTHDAY", "to everyone"], ["NO SMOKING"]])
