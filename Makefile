@@ -73,6 +73,7 @@ eval-images: $(STAMP)  ## faces, text, metadata, malformed files, who is recogni
 	@$(BIN)/veilstream models pull
 	-@$(BIN)/python -m tests.evals.images_faces --sheet out/faces
 	@$(BIN)/python -m tests.evals.images_faces --large
+	@$(BIN)/python -m tests.evals.images_faces --turned 1
 	@$(BIN)/python -m tests.evals.images_reidentification --sheet out/reidentification $(EMBEDDER:%=--embedder %)
 	@$(BIN)/python -m tests.evals.images_metadata $(ARGS)
 	@$(BIN)/python -m tests.evals.images_malformed $(ARGS)

@@ -50,7 +50,20 @@ def in_frame(candidates: Candidates, plan: InputPlan) -> Candidates:
     placed = boxes[chosen] / scale
     if plan.mirrored:
         placed[:, [0, 2]] = plan.frame_width - placed[:, [2, 0]]
+    placed = _turned_back(placed, plan)
     return Candidates(placed + np.array([plan.left, plan.top] * 2, np.float32), scores[chosen])
+
+
+def _turned_back(boxes: Tensor, plan: InputPlan) -> Tensor:
+    x0, y0, x1, y1 = boxes.T
+    width, height = plan.frame_width, plan.frame_height
+    upright = {
+        0: (x0, y0, x1, y1),
+        1: (height - y1, x0, height - y0, x1),
+        2: (width - x1, height - y1, width - x0, height - y0),
+        3: (y0, width - x1, y1, width - x0),
+    }
+    return np.stack(upright[plan.turns], axis=1)
 
 
 def _cut_off(boxes: Tensor, plan: InputPlan) -> npt.NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from models.manifest import Family, Manifest, ModelEntry, Task, Thresholds
 from models.resize import InputPlan
 from models.rfb import Rfb
 from models.session import Device, OnnxSession, Tensor, open_session
-from models.votes import FLOOR, calibrated, fused
+from models.votes import FLOOR, calibrated, fused, surer_of_upright
 from models.weights import WeightStore, check_digest
 from models.yunet import YuNet
 
@@ -150,8 +150,8 @@ class FaceDetector:
         limits = self._thresholds
         voted = fused([seen for plan, seen in looks if plan.votes], limits.max_overlap)
         voted = at_least(calibrated(voted, looks[0][0].scale_x, limits.large_exponent), limits.min_score)
-        close = [seen for plan, seen in looks if not plan.votes]
-        kept = suppress(merged([voted, *close]), limits.max_overlap)
+        close = [surer_of_upright(seen) if plan.turns else seen for plan, seen in looks if not plan.votes]
+        kept = suppress(at_least(merged([voted, *close]), limits.min_score), limits.max_overlap)
         return to_detections(kept, width, height, EntityType.FACE)
 
 

@@ -79,6 +79,10 @@ class Inputs(_Part):
         default=0,
         description="Two more looks, one of them mirrored, half as large again, but no larger than this; 0: none.",
     )
+    turned: Side = Field(
+        default=0,
+        description="Three looks at a copy of this size, turned by a quarter, a half, three quarters; 0: none.",
+    )
     tiles: int = Field(
         default=0,
         ge=0,

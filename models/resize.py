@@ -18,6 +18,9 @@ FINE_ENLARGEMENT = 1.6
 CLOSE_UP_SHARE = 0.2
 """Of the longer side: smaller faces are seen better in the first look, and the second would add false ones."""
 
+SMALLEST_TURNED = 16
+"""Input pixels: what is smaller in a turned frame is as a rule no face."""
+
 
 @dataclass(frozen=True, slots=True)
 class InputPlan:
@@ -42,6 +45,8 @@ class InputPlan:
     """Whether the frame goes on beyond the part's left, upper, right and lower edge; another part shows what is cut."""
     mirrored: bool = False
     """Whether the model is shown the mirror image."""
+    turns: int = 0
+    """Quarters of a turn against the clock by which the frame is turned; all sides are those of the turned frame."""
 
     @property
     def longer(self) -> int:
@@ -69,11 +74,18 @@ def plan_looks(width: int, height: int, inputs: Inputs) -> tuple[InputPlan, ...]
         if fine.longer > looks[0].longer:
             looks.append(fine)
         looks.append(replace(looks[-1], mirrored=True))
+    if inputs.turned:
+        looks += [_turned(width, height, min(enlarged, inputs.turned), turns) for turns in (1, 2, 3)]
     if inputs.close_up:
         close = plan_stretched(width, height, min(enlarged, inputs.close_up))
         if close != looks[0]:
             looks.append(replace(close, smallest=CLOSE_UP_SHARE * close.longer, votes=False))
     return tuple(looks)
+
+
+def _turned(width: int, height: int, long_side: int, turns: int) -> InputPlan:
+    plan = plan_stretched(height, width, long_side) if turns % 2 else plan_stretched(width, height, long_side)
+    return replace(plan, turns=turns, smallest=SMALLEST_TURNED, votes=False)
 
 
 def plan_stretched(width: int, height: int, long_side: int) -> InputPlan:
@@ -92,9 +104,9 @@ def plan_boxed(width: int, height: int, input_width: int, input_height: int) -> 
 
 def to_tensor(frame: Pixels, plan: InputPlan, *, swap: bool, mean: float = 0.0, scale: float = 1.0) -> Tensor:
     """`(3, height, width)`: `(pixel − mean) × scale`, RGB, or BGR where `swap`."""
+    frame = np.rot90(frame, plan.turns)
     frame = frame[plan.top : plan.top + plan.frame_height, plan.left : plan.left + plan.frame_width]
-    if plan.mirrored:
-        frame = np.ascontiguousarray(frame[:, ::-1])
+    frame = np.ascontiguousarray(frame[:, ::-1] if plan.mirrored else frame)
     content = (plan.content_width, plan.content_height)
     if content != (plan.frame_width, plan.frame_height):
         shrinks = content[0] < plan.frame_width and content[1] < plan.frame_height

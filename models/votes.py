@@ -19,6 +19,8 @@ SAME_THING = 0.45
 """Intersection over union from which on boxes of different looks are one thing."""
 _LARGE_FROM, _LARGE = 24.0, 40.0
 """Input pixels of a box's shorter side, between which the exponent for large boxes comes into force."""
+_TURNED_EXPONENT = 1.5
+"""Of the scores of turned looks: 0.45 becomes 0.3."""
 
 
 def fused(looks: Sequence[Candidates], max_overlap: float) -> Candidates:
@@ -60,6 +62,12 @@ def calibrated(candidates: Candidates, scale: float, exponent: float) -> Candida
     share = np.clip(np.log2(np.maximum(sides, 1.0) / _LARGE_FROM) / np.log2(_LARGE / _LARGE_FROM), 0.0, 1.0)
     raised = candidates.scores.clip(0.0, 1.0) ** (1.0 + (exponent - 1.0) * share)
     return Candidates(candidates.boxes, raised.astype(np.float32))
+
+
+def surer_of_upright(candidates: Candidates) -> Candidates:
+    """The same from a turned frame with smaller scores: few faces are turned, so that what looks like one is more often
+    none."""
+    return Candidates(candidates.boxes, candidates.scores.clip(0.0, 1.0) ** np.float32(_TURNED_EXPONENT))
 
 
 def _overlaps(box: _Boxes, others: _Boxes) -> _Boxes:

@@ -109,6 +109,39 @@ def test_a_portrait_is_found(centerface: FaceDetector) -> None:
     assert covers(sure[0].box, ASTRONAUT_FACE)
 
 
+def pasted(side: int, width: int, height: int, x: int, y: int) -> Pixels:
+    """The astronaut, `side` pixels large, in a grey frame."""
+    frame = np.full((height, width, 3), 90, np.uint8)
+    frame[y : y + side, x : x + side] = cv2.resize(data.astronaut(), (side, side), interpolation=cv2.INTER_AREA)
+    return frame
+
+
+def score_at(detector: FaceDetector, frame: Pixels, x: float, y: float, longest: float) -> float:
+    """The best score of the boxes around a point that are not much larger than its face."""
+    (found,) = detector.detect([frame])
+    boxes = ((each.box, each.score) for each in found)
+    around = (score for box, score in boxes if box.x0 < x < box.x1 and box.y0 < y < box.y1 and box.height < longest)
+    return max(around, default=0.0)
+
+
+def test_turned_faces_are_found(centerface: FaceDetector, entry: ModelEntry) -> None:
+    """A face of 25 pixels is as sure lying or on its head as upright; without the turned looks it is not."""
+    upright = pasted(128, 640, 480, 200, 100)
+    places = {1: (129, 384), 2: (384, 349), 3: (351, 256)}
+    frames = {turns: np.ascontiguousarray(np.rot90(upright, turns)) for turns in places}
+    scores = [score_at(centerface, frames[turns], *place, 40) for turns, place in places.items()]
+    assert min(scores) >= 0.7
+    upright_only = built(with_inputs(entry, turned=0))
+    assert min(score_at(upright_only, frames[turns], *place, 40) for turns, place in places.items()) < 0.3
+
+
+def test_small_faces_of_large_frames_are_found(centerface: FaceDetector, entry: ModelEntry) -> None:
+    """Ten pixels across in a frame of 3,200: seen in a tile, and not in the frame as a whole."""
+    frame = pasted(64, 3200, 2400, 2200, 1700)
+    assert score_at(centerface, frame, 2227, 1714, 20) >= 0.4
+    assert score_at(built(with_inputs(entry, tiles=0)), frame, 2227, 1714, 20) < 0.2
+
+
 def close_up(side: int) -> Pixels:
     """The astronaut's face, filling a square picture."""
     return cv2.resize(data.astronaut()[48:188, 155:295], (side, side), interpolation=cv2.INTER_CUBIC)  # type: ignore[return-value]

@@ -106,3 +106,16 @@ def test_a_mirrored_look_shows_the_mirror_image_and_gives_boxes_back() -> None:
     )
     boxes = np.array([[0, 0, 10, 20]], np.float32)
     assert in_frame(Candidates(boxes, np.ones(1, np.float32)), plan).boxes.tolist() == [[54, 0, 64, 20]]
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_turned_look_shows_the_turned_frame_and_gives_boxes_back(turns: int) -> None:
+    """A bright spot is where its box says, whichever way the frame is turned; what is small there is not reported."""
+    frame = np.zeros((320, 480, 3), np.uint8)
+    frame[40:100, 300:380] = 255
+    (plan,) = (each for each in plan_looks(480, 320, Inputs(long_side=640, turned=480)) if each.turns == turns)
+    rows, columns = np.nonzero(to_tensor(frame, plan, swap=False)[0] > 127)
+    box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+    seen = in_frame(Candidates(np.array([box, [0, 0, 15, 15]], np.float32), np.ones(2, np.float32)), plan)
+    assert seen.boxes.round().tolist() == [[300, 40, 380, 100]]
+    assert not plan.votes

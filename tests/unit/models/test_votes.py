@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.boxes import Candidates
-from models.votes import calibrated, fused
+from models.votes import calibrated, fused, surer_of_upright
 
 
 def seen(*rows: tuple[float, float, float, float, float]) -> Candidates:
@@ -40,6 +40,12 @@ def test_a_single_look_is_what_it_was():
 
 def test_looks_that_see_nothing_make_nothing():
     assert len(fused([seen(), seen()], 0.4).scores) == 0
+
+
+def test_turned_faces_need_a_better_score():
+    """0.45 counts as 0.3, and the order stays."""
+    given = Candidates(np.zeros((3, 4), np.float32), np.array([0.2, 0.45, 1.0], np.float32))
+    assert surer_of_upright(given).scores.round(2).tolist() == pytest.approx([0.09, 0.3, 1.0])
 
 
 def test_scores_of_large_boxes_rise_and_those_of_small_ones_stay():
