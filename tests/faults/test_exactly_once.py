@@ -61,7 +61,7 @@ class Scene:
         """Read until all inputs are through; workers that ended are started again, as an orchestrator does."""
         deadline = time.monotonic() + timeout
         while not (settled := self.oracle.settled(self.inputs, 1.0)) and time.monotonic() < deadline:
-            # A transaction that a dead worker left open hides the offsets until the next worker, or the broker, ends it.
+            # A dead worker's open transaction hides the offsets until the next worker, or the broker, ends it.
             with contextlib.suppress(KafkaException):
                 self.look_at_offsets()
             for worker in workers:
