@@ -50,6 +50,7 @@ def _signatures(library: ctypes.CDLL) -> ctypes.CDLL:
         "rd_kafka_mock_broker_set_up": (number, [handle, ctypes.c_int32]),
         "rd_kafka_mock_broker_set_rtt": (number, [handle, ctypes.c_int32, number]),
         "rd_kafka_mock_group_initial_rebalance_delay_ms": (None, [handle, ctypes.c_int32]),
+        "rd_kafka_mock_clear_request_errors": (None, [handle, ctypes.c_int16]),
         "rd_kafka_mock_push_request_errors_array": (
             None,
             [handle, ctypes.c_int16, ctypes.c_size_t, ctypes.POINTER(number)],
@@ -127,6 +128,10 @@ class MockCluster:
         """Answer the next `len(errors)` requests of that kind with these error codes (0: that one succeeds)."""
         codes = (ctypes.c_int * len(errors))(*errors)
         self._lib.rd_kafka_mock_push_request_errors_array(self._open(), api, len(errors), codes)
+
+    def clear_failures(self, api: ApiKey) -> None:
+        """Forget what `fail_requests` was given for this kind and was not yet answered."""
+        self._lib.rd_kafka_mock_clear_request_errors(self._open(), api)
 
     def set_leader(self, topic: str, partition: int, broker: int) -> None:
         """Let another broker lead a partition.
