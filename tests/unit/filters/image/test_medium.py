@@ -1,5 +1,7 @@
 """Images in the pipeline: what detectors are shown, what comes of their answers, and whole ways through."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -48,6 +50,31 @@ def with_red(x: int, y: int, width: int = 160, height: int = 120) -> np.ndarray:
 def boxes(medium: ImageMedium, *files: bytes) -> list[list[tuple[int, BoundingBox | None]]]:
     found = medium.detect(medium.detectors[0], [medium.decode(ImageContent(file)) for file in files])
     return [[(finding.frame, finding.box) for finding in findings] for findings in found]
+
+
+class BriefRegionDetector(RegionDetector):
+    """`BriefImageDetector` that keeps how many frames it was shown briefly."""
+
+    def __init__(self) -> None:
+        super().__init__(red_areas)
+        self.briefly = 0
+
+    def detect_briefly(self, batch: Sequence[np.ndarray]) -> list[list[Detection]]:
+        self.briefly += len(batch)
+        return [red_areas(pixels) for pixels in batch]
+
+
+def test_files_of_many_frames_are_shown_briefly():
+    """Nine frames are many, eight are not, and every file keeps its own findings."""
+    detector = BriefRegionDetector()
+    places = range(0, 90, 10)
+    many = animated([with_red(x, 0) for x in places], "PNG", duration=50)
+    few = animated([with_red(x, 40) for x in places[:8]], "PNG", duration=50)
+    found = boxes(ImageMedium([detector]), few, many, encoded(with_red(5, 60), "PNG"))
+    assert (len(detector.shown), detector.briefly) == (9, 9)
+    assert found[0] == [(index, BoundingBox(x, 40, x + 20, 60)) for index, x in enumerate(places[:8])]
+    assert found[1] == [(index, BoundingBox(x, 0, x + 20, 20)) for index, x in enumerate(places)]
+    assert found[2] == [(0, BoundingBox(5, 60, 25, 80))]
 
 
 def test_all_frames_of_all_images_are_one_call():
