@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from filters.findings import EntityType, TextFinding
 from filters.records import PromptContent
 
-REVISION = 1
+REVISION = 2
 LABELLED, CUED, FOLLOWING = 0.85, 0.75, 0.6
 """Scores: a value behind its label; a line with the marks of its kind; one that goes on from such a line."""
 
@@ -81,6 +81,22 @@ _FIRM = re.compile(
     r"engineering|marketing|industr(?:y|ies))(?![^\W_])",
     re.IGNORECASE,
 )
+_DAY, _MONTH, _YEAR = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])", r"(?:(?:19|20)\d\d|\d\d)"
+_MONTH_NAME = (
+    r"(?:jan|feb|m[aäe]r|mac|apr|avr|abr|ma[iy]|jun|jul|ju[il]n|aug|ago|ogos|sep|o[ck]t|out|nov|de[czs]|dis)"
+    r"[a-zäéûç]{0,7}"
+)
+_DATES = (
+    rf"{_DAY}(?P<a>[/\-]){_MONTH}(?P=a){_YEAR}",
+    rf"{_MONTH}(?P<b>[/\-]){_DAY}(?P=b){_YEAR}",
+    rf"\d\d\.(?:0[1-9]|1[0-2])\.{_YEAR}",
+    rf"{_DAY}\.{_MONTH}\.(?:19|20)\d\d",
+    rf"(?:19|20)\d\d(?P<c>[./\-]){_MONTH}(?P=c){_DAY}",
+    rf"{_DAY}[ ./\-]{{0,2}}{_MONTH_NAME}[ .,/'’\-]{{0,3}}{_YEAR}",
+    rf"{_MONTH_NAME}[ .]{{0,2}}{_DAY}[ ,]{{1,3}}(?:19|20)\d\d",
+)
+_DATE = re.compile(rf"(?<!\d)(?<!\d[.,/\-])(?:{'|'.join(_DATES)})(?:(?!\d)|(?=\d{{1,2}}:\d\d))", re.IGNORECASE)
+"""A day; a time may be read as if it were glued to it."""
 _AMOUNT = re.compile(r"\d{1,6}[.,]\d{2}")
 _QUANTITY = re.compile(r"\d{1,3}(?:[.,]\d{1,2})?")
 _LONGEST_LINE = 160
@@ -102,10 +118,18 @@ class DocumentTextDetector:
     """`TextDetector` for text as it stands on documents, line by line."""
 
     name = "document_text"
-    entities = frozenset({*_LABELS, EntityType.ORGANIZATION})
+    entities = frozenset({*_LABELS, EntityType.ORGANIZATION, EntityType.DATE_TIME})
 
     def __init__(self) -> None:
-        rules = (REVISION, *_LABELS.values(), _STREET, _POSTCODE.pattern, _NOT_PLACE.pattern, _FIRM.pattern)
+        rules = (
+            REVISION,
+            *_LABELS.values(),
+            _STREET,
+            _POSTCODE.pattern,
+            _NOT_PLACE.pattern,
+            _FIRM.pattern,
+            _DATE.pattern,
+        )
         self.digest = hashlib.sha256(repr(rules).encode()).hexdigest()
 
     def detect(self, batch: Sequence[PromptContent]) -> list[list[TextFinding]]:
@@ -134,6 +158,8 @@ def _spans(text: str) -> Iterator[tuple[int, int, EntityType, float]]:
             value = _VALUES[entity_type].match(text, label.end())
             if value:
                 yield value.start(), value.end(), entity_type, LABELLED
+    for date in _DATE.finditer(text):
+        yield date.start(), date.end(), EntityType.DATE_TIME, CUED
     rows = list(_rows(text))
     for row in rows:
         if _FIRM.search(row.text) and len(row.text) <= _LONGEST_LINE and not _NOT_PLACE.search(row.text):

@@ -31,6 +31,25 @@ def test_labels_and_legal_forms(text, entity, value):
     assert (entity, value) in found(text)
 
 
+NUMERIC_DATES = ["19-03-18", "14/03/2018", "3/14/2018", "2018-03-14", "14.03.18", "4.3.2018"]
+DATES_IN_WORDS = ["28 MAR 18", "14. März 2018", "March 14, 2018", "20 Jan'18"]
+NO_DATES = ["1.2.34", "12.50", "31-13-2018", "4111-11-11-1111", "03-6258 7191", "5 x 3.20", "99/99/99"]
+
+
+@pytest.mark.parametrize("date", NUMERIC_DATES + DATES_IN_WORDS)
+def test_dates(date):
+    """However they are written, with a time glued to them too."""
+    assert ("DATE_TIME", date) in found(f"Date {date} 15:39 SH01")
+    assert ("DATE_TIME", date) in found(f"{date}15:39")
+
+
+@pytest.mark.parametrize(
+    "text", ["1.2.34", "12.50", "31-13-2018", "4111-11-11-1111", "03-6258 7191", "5 x 3.20", "99/99/99"]
+)
+def test_numbers_that_are_no_dates(text):
+    assert not [each for each in found(text) if each[0] == "DATE_TIME"]
+
+
 @pytest.mark.parametrize(
     "lines",
     [
