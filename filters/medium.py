@@ -85,6 +85,17 @@ class Medium(Protocol[C, D, DetectorT]):
         Raises whatever the detector raises.
         """
 
+    @property
+    def signs(self) -> bool:
+        """Whether it can sign releases."""
+
+    def signed(self, content: C, policy: FilterPolicy) -> C:
+        """What `redact` made and was verified, signed where the policy asks for it and the kind has signatures.
+
+        Raises:
+            RedactionError: it cannot be signed.
+        """
+
     def redact(self, decoded: D, hits: Sequence[Hit], tenant: str) -> C:
         """The content with every hit removed; same input, same bytes.
 

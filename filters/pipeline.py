@@ -109,7 +109,7 @@ class FilterPipeline:
         return case
 
     def _judge(self, cases: Sequence[Case], medium: AnyMedium, deadline: float | None) -> None:
-        for step in (self._decode, self._detect, self._decide, self._carry, self._act, self._verify):
+        for step in (self._decode, self._detect, self._decide, self._carry, self._act, self._verify, self._sign):
             if self._is_over(deadline):
                 _fail_all(open_cases(cases), DetectorTimeout("the batch deadline passed"), "detect")
             step(open_cases(cases), medium, deadline)
@@ -234,6 +234,14 @@ class FilterPipeline:
                         _fail_all([case], _remaining(remains), "verify")
                 doubtful = open_cases(again)
 
+    def _sign(self, cases: Sequence[Case], medium: AnyMedium, deadline: float | None) -> None:
+        """Nothing changes a release after this."""
+        del deadline
+        released = [case for case in cases if case.released is not None]
+        with self._stage("sign", released if medium.signs else []):
+            for case in released:
+                _sign(case, medium)
+
     def _remains(
         self, cases: Sequence[Case], medium: AnyMedium, deadline: float | None
     ) -> Iterator[tuple[Case, Case, Decision]]:
@@ -270,7 +278,7 @@ def capabilities(media: Sequence[AnyMedium], *, has_key: bool) -> Capabilities:
         for medium in media
     }
     sources = {entity: found for medium in media for entity, found in medium.sources.items()}
-    return Capabilities(entities, sources, has_key)
+    return Capabilities(entities, sources, has_key, signs=any(medium.signs for medium in media))
 
 
 def _chunks(cases: Sequence[Case], medium: AnyMedium) -> Iterator[list[Case]]:
@@ -318,6 +326,15 @@ def _redact(case: Case, decoded: object, decision: Decision, medium: AnyMedium) 
         case.fail(error, "act")
     except Exception as error:  # noqa: BLE001  an operator that raises has not redacted
         case.fail(RedactionError(f"redaction raised {type(error).__name__}", reason="operator_raised"), "act")
+
+
+def _sign(case: Case, medium: AnyMedium) -> None:
+    try:
+        case.released = medium.signed(case.released, case.policy) if case.policy else None
+    except RedactionError as error:
+        case.fail(error, "sign")
+    except Exception as error:  # noqa: BLE001  a signer that raises has not signed
+        case.fail(RedactionError(f"signing raised {type(error).__name__}", reason="unsigned"), "sign")
 
 
 def _fail_all(cases: Sequence[Case], error: VeilstreamError, stage: str) -> None:

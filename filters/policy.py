@@ -94,6 +94,13 @@ class Keepable(StrEnum):
     DIGITAL_SOURCE_TYPE = "digital_source_type"
 
 
+class ContentCredentials(StrEnum):
+    """`strip`: a release has none; `sign`: one that was made anew gets a C2PA manifest of the operator's own."""
+
+    STRIP = "strip"
+    SIGN = "sign"
+
+
 class OnUnsupportedLanguage(StrEnum):
     """What a prompt gets at least, whose language no name model was made for."""
 
@@ -127,6 +134,11 @@ class ImageSection(PolicyPart):
     metadata: MetadataHandling = MetadataHandling.STRIP
     keep_metadata: tuple[Keepable, ...] = Field(
         default=(), description="With `metadata: strip`: what is written into releases all the same."
+    )
+
+    content_credentials: ContentCredentials = Field(
+        default=ContentCredentials.STRIP,
+        description="The source's C2PA manifest always goes; `sign` puts a new one into JPEG, PNG and WebP.",
     )
 
     @model_validator(mode="after")
@@ -214,6 +226,11 @@ class FilterPolicy(PolicyPart):
         return frozenset(entity for rule in (section.rules if section else ()) for entity in rule.entities)
 
     @property
+    def signs_images(self) -> bool:
+        """Whether releases of images are to be signed."""
+        return self.spec.images is not None and self.spec.images.content_credentials is ContentCredentials.SIGN
+
+    @property
     def actions(self) -> frozenset[Action]:
         """Every action that a record can get under this policy."""
         sections = (self.spec.prompts, self.spec.images)
@@ -235,11 +252,12 @@ def policy_json_schema() -> dict[str, Any]:
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a process can do: the entity types that its detectors find in the kinds it judges, the ways by which they
-    find them in images; whether a key is set."""
+    find them in images; whether a key is set; whether releases can be signed."""
 
     entities: Mapping[ContentKind, frozenset[EntityType]]
     sources: Mapping[EntityType, frozenset[FindingSource]]
     has_key: bool
+    signs: bool = False
 
 
 def _keyed_operators(policy: FilterPolicy) -> bool:
@@ -263,8 +281,8 @@ def check_capabilities(policy: FilterPolicy, capabilities: Capabilities) -> None
     """Refuse a policy that this process could not keep, as far as the kinds go that it judges.
 
     Raises:
-        PolicyError: it holds, seals or uses keyed operators while no key is set, or a rule names an entity type that
-            no installed detector finds, or a source by which none finds it.
+        PolicyError: it holds, seals or uses keyed operators while no key is set, or signs while no certificate is; or a
+            rule names an entity type that no installed detector finds, or a source by which none finds it.
     """
     where = f"policy of tenant {policy.tenant!r}, version {policy.metadata.version}"
     if not capabilities.has_key and _needs_key(policy):
@@ -272,6 +290,12 @@ def check_capabilities(policy: FilterPolicy, capabilities: Capabilities) -> None
             f"{where}: `hold`, `hash`, `encrypt`, `pseudonym` and `sealed` need a key and none is set; set "
             "VEILSTREAM_KEYS__MASTER",
             reason="key_missing",
+        )
+    if policy.signs_images and not capabilities.signs and ContentKind.IMAGE in capabilities.entities:
+        raise PolicyError(
+            f"{where}: `content_credentials: sign` needs a certificate and none is set; set "
+            "VEILSTREAM_CONTENT_CREDENTIALS__CERTIFICATE and VEILSTREAM_CONTENT_CREDENTIALS__PRIVATE_KEY",
+            reason="certificate_missing",
         )
     for kind, entities in capabilities.entities.items():
         missing = policy.entities(kind) - entities

@@ -11,6 +11,7 @@ import faust
 from filters.errors import ConfigurationError, DeliveryError
 from filters.image.barcodes import BarcodeDetector
 from filters.image.container import Reader
+from filters.image.credentials import ReleaseSigner
 from filters.image.decode_child import Order
 from filters.image.formats import ImageFormat
 from filters.image.isolation import DecodeObserver, IsolatedReader
@@ -34,6 +35,7 @@ from models.weights import WeightStore
 from streams.attempts import Partition
 from streams.attempts_topic import TopicAttempts
 from streams.claim_check import ClaimCheck, ClaimRules
+from streams.content_credentials import signer_from_files
 from streams.dead_letter import LetterKeeping
 from streams.emit import Deliverer
 from streams.exactly_once import ExactlyOnceOutlet
@@ -49,7 +51,7 @@ from streams.policies import PolicyBoard
 from streams.policy_files import FolderPolicies
 from streams.policy_log import PolicyLog
 from streams.policy_topic import TopicPolicies
-from streams.settings import ModelSettings, Settings
+from streams.settings import ContentCredentialsSettings, ModelSettings, Settings
 from streams.topic_admin import librdkafka_arguments
 from streams.transactions import KafkaTransactions, Place, require_transactions
 
@@ -144,7 +146,14 @@ def _image_medium(settings: Settings, text: Sequence[TextDetector], reader: Read
         batch_weight=options.batch_pixel_bytes,
         heic_release=_heic_release(settings),
         reader=reader,
+        signer=_signer(settings.content_credentials),
     )
+
+
+def _signer(options: ContentCredentialsSettings) -> ReleaseSigner | None:
+    if options.certificate is None or options.private_key is None:
+        return None
+    return signer_from_files(options.certificate, options.private_key, options.algorithm)
 
 
 def _text_in_images(options: ModelSettings, text: Sequence[TextDetector]) -> Sequence[ImageDetector]:

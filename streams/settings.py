@@ -183,6 +183,24 @@ class KeySettings(_Group):
         return key
 
 
+class ContentCredentialsSettings(_Group):
+    """Who signs releases, for policies that say `content_credentials: sign`."""
+
+    certificate: Path | None = Field(
+        default=None, description="PEM file with the certificate chain, the signer's own first."
+    )
+    private_key: Path | None = Field(default=None, description="PEM file with its key (PKCS #8, no passphrase).")
+    algorithm: Literal["es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519"] = Field(
+        default="es256", description="Of the signature; what the key is made for."
+    )
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if (self.certificate is None) is not (self.private_key is None):
+            raise ValueError("`certificate` and `private_key` go together")
+        return self
+
+
 class DeliverySettings(_Group):
     """What is promised, and the deadlines of the gate."""
 
@@ -276,6 +294,7 @@ class Settings(BaseSettings):
     policies: PolicySettings = Field(default_factory=PolicySettings)
     models: ModelSettings = Field(default_factory=ModelSettings)
     keys: KeySettings = Field(default_factory=KeySettings)
+    content_credentials: ContentCredentialsSettings = Field(default_factory=ContentCredentialsSettings)
     objects: ObjectSettings = Field(default_factory=ObjectSettings)
     delivery: DeliverySettings = Field(default_factory=DeliverySettings)
     http: HttpSettings = Field(default_factory=HttpSettings)

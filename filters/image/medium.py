@@ -7,11 +7,12 @@ from operator import not_
 
 from filters.carried import Carried, CarriedText
 from filters.decide import Hit
-from filters.errors import InferenceError, RecordError
+from filters.errors import InferenceError, RecordError, RedactionError
 from filters.findings import Detection, EntityType, Finding, FindingSource, ImageFinding
 from filters.image.carried_write import CARRYING, carrying
 from filters.image.codecs import build_codecs
 from filters.image.container import DecodedImage, Frame, Reader
+from filters.image.credentials import SIGNED, ReleaseSigner, signed
 from filters.image.decode import ImageReader
 from filters.image.formats import ImageFormat
 from filters.image.limits import BYTES_PER_PIXEL, ImageLimits
@@ -39,6 +40,7 @@ class ImageMedium:
         batch_weight: bytes of decoded pixels to hold at a time; detection views, and the release, come on top.
         heic_release: what HEIC and AVIF are released as: JPEG, PNG or WebP.
         reader: opens files; where absent, one that does so in this process, within `limits`.
+        signer: signs releases; where absent, policies that ask for that are refused.
     """
 
     def __init__(
@@ -48,10 +50,12 @@ class ImageMedium:
         batch_weight: int = DEFAULT_BATCH_WEIGHT,
         heic_release: ImageFormat = ImageFormat.JPEG,
         reader: Reader | None = None,
+        signer: ReleaseSigner | None = None,
     ) -> None:
         self._detectors = tuple(detectors)
         self._batch_weight = batch_weight
         self._codecs = build_codecs(heic_release)
+        self._signer = signer
         self._reader = reader or ImageReader(self._codecs, limits or ImageLimits())
 
     @property
@@ -165,6 +169,23 @@ class ImageMedium:
                 f"detector {name} gave {len(answers)} answers for {len(shown)} frames", reason="wrong_count"
             )
         return [_findings(image, seen, answers, name) for image, seen in zip(batch, places, strict=True)]
+
+    @property
+    def signs(self) -> bool:
+        return self._signer is not None
+
+    def signed(self, content: ImageContent, policy: FilterPolicy) -> ImageContent:
+        """With Content Credentials, where the policy asks for them and the format has a place for them.
+
+        Raises:
+            RedactionError: it cannot be signed.
+        """
+        form = ImageFormat(content.media_type) if content.media_type else None
+        if form is None or form not in SIGNED or not policy.signs_images:
+            return content
+        if self._signer is None:
+            raise RedactionError("no certificate is set to sign releases with", reason="unsigned")
+        return replace(content, data=signed(content.data, form, content.carried.digital_source_type, self._signer))
 
     def redact(self, decoded: DecodedImage, hits: Sequence[Hit], tenant: str) -> ImageContent:  # noqa: ARG002
         """The image in its own format with every hit covered, encoded from arrays, with `decoded.kept` written into it.

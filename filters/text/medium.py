@@ -84,6 +84,15 @@ class PromptMedium:
             raise MessageError("a text field holds NUL or an unpaired surrogate", reason="invalid_text")
         return PromptContent(content.fields) if content.written else content  # nothing of it was written here
 
+    @property
+    def signs(self) -> bool:
+        """Never: text has no place for a signature."""
+        return False
+
+    def signed(self, content: PromptContent, policy: FilterPolicy) -> PromptContent:  # noqa: ARG002
+        """The content itself."""
+        return content
+
     def reopen(self, content: PromptContent) -> PromptContent:
         """Take it as it is: substitutes may be longer than what they stand for."""
         return content
