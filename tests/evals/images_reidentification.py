@@ -160,8 +160,8 @@ def faces(folder: Path, limit: int) -> list[Pixels]:
 
 
 def scene(face: Pixels, random: np.random.Generator) -> Pixels:
-    """The face as an ellipse in front of a wall: turned by up to 10°, 0.85 to 1.15 as large, 0.8 to 1.2 as wide (as heads
-    that turn aside are), moved, and lit."""
+    """The face as an ellipse in front of a wall: turned by up to 10°, 0.85 to 1.15 as large, 0.8 to 1.2 as wide (heads
+    that turn aside are narrower), moved, and lit."""
     wall = np.repeat(data.brick()[:SCENE, :SCENE, None], 3, axis=2).astype(np.float64)
     height, width = face.shape[0], round(face.shape[1] * random.uniform(0.8, 1.2))
     face = cv2.resize(face, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
