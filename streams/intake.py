@@ -5,7 +5,7 @@ generations, commits and lifecycle stay Faust's.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from aiokafka.errors import ConsumerStoppedError
@@ -60,6 +60,8 @@ class IntakeConsumer(Consumer):
         self._submit = submit
         self.last_commits: dict[TP, int] = {}
         """What brokers have acknowledged; Faust notes a commit as done even where a rebalance came first."""
+        self._owed: dict[TP, int] = {}
+        """What brokers refused to commit, to be asked for again: Faust takes it for committed."""
 
     def _new_consumer_thread(self) -> IntakeThread:
         return IntakeThread(self, loop=self.loop, beacon=self.beacon)
@@ -69,6 +71,26 @@ class IntakeConsumer(Consumer):
         if committed:
             self.last_commits |= offsets
         return committed
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002  Faust's own
+        committed = bool(await super()._commit_offsets(offsets, start_new_transaction))
+        for tp, offset in offsets.items():
+            if committed:
+                self._owed.pop(tp, None)
+            else:
+                self._owed[tp] = max(offset, self._owed.get(tp, 0))
+                if self._committed_offset.get(tp) == offset:
+                    self._committed_offset[tp] = self.last_commits.get(tp)
+        return committed
+
+    def _filter_committable_offsets(self, tps: Iterable[TP]) -> dict[TP, int]:
+        asked = list(tps)
+        offsets: dict[TP, int] = super()._filter_committable_offsets(asked)
+        for tp in asked:
+            owed = self._owed.get(tp, 0)
+            if owed > max(offsets.get(tp, 0), self._committed_offset[tp] or 0):
+                offsets[tp] = owed
+        return offsets
 
     async def _drain_messages(self, fetcher: Any) -> None:  # noqa: ANN401  pinned by tests/contract
         try:
