@@ -13,10 +13,14 @@ class CarriedText:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """Texts in file order, and a word of IPTC's `digitalsourcetype` NewsCodes; None where the file names none."""
+    """Texts in file order, and a word of IPTC's `digitalsourcetype` NewsCodes; None where the file names none.
+
+    `covered` tells of a release whether something private was redacted, beyond metadata that went.
+    """
 
     texts: tuple[CarriedText, ...] = ()
     digital_source_type: str | None = None
+    covered: bool = field(default=False, compare=False)
 
     def __bool__(self) -> bool:
         return bool(self.texts) or self.digital_source_type is not None

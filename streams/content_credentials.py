@@ -9,6 +9,7 @@ from typing import Any
 
 from PIL import Image
 
+from filters.carried import Carried
 from filters.errors import ConfigurationError, RedactionError
 from filters.image.formats import ImageFormat
 
@@ -42,10 +43,10 @@ class C2paSigner:
         self._software = {"name": "Veilstream", "version": version("veilstream")}
         self._try_out()
 
-    def sign(self, data: bytes, form: ImageFormat, digital_source_type: str | None) -> bytes:
+    def sign(self, data: bytes, form: ImageFormat, carried: Carried) -> bytes:
         """See `ReleaseSigner.sign`."""
         c2pa, target = self._c2pa, io.BytesIO()
-        manifest = json.dumps(_manifest(self._software, form, digital_source_type))
+        manifest = json.dumps(_manifest(self._software, form, carried))
         try:
             with (
                 c2pa.Signer.from_info(c2pa.C2paSignerInfo(*self._identity, None)) as signer,
@@ -61,7 +62,7 @@ class C2paSigner:
         file = io.BytesIO()
         Image.new("RGB", (8, 8)).save(file, "PNG")
         try:
-            self.sign(file.getvalue(), ImageFormat.PNG, None)
+            self.sign(file.getvalue(), ImageFormat.PNG, Carried())
         except RedactionError:
             raise ConfigurationError(
                 "content_credentials: nothing can be signed with this certificate and key; the chain has to be valid "
@@ -85,17 +86,19 @@ def signer_from_files(certificate: Path, private_key: Path, algorithm: str) -> C
     return C2paSigner(chain, key, algorithm)
 
 
-def _manifest(software: dict[str, str], form: ImageFormat, digital_source_type: str | None) -> dict[str, Any]:
-    """That the picture was opened and edited, with the reason that C2PA has for redactions of personal data.
-
-    `c2pa.redacted` itself is for assertions taken out of another's manifest, and none is kept.
+def _manifest(software: dict[str, str], form: ImageFormat, carried: Carried) -> dict[str, Any]:
+    """That the picture was opened, edited and redacted, with C2PA's reason for personal data; or that its metadata
+    were edited, where no more was done.
     """
     opened: dict[str, Any] = {"action": "c2pa.opened", "parameters": {"ingredientIds": [_SOURCE]}}
-    if digital_source_type:
-        opened["digitalSourceType"] = _NEWSCODES + digital_source_type
-    edited = {"action": "c2pa.edited", "reason": "c2pa.PII.present", "description": "Private content was removed."}
+    if carried.digital_source_type:
+        opened["digitalSourceType"] = _NEWSCODES + carried.digital_source_type
+    done: list[dict[str, str]] = [{"action": "c2pa.edited.metadata"}]
+    if carried.covered:
+        described = {"action": "c2pa.edited", "description": "Private content was removed."}
+        done = [described, {"action": "c2pa.redacted", "reason": "c2pa.PII.present"}]
     return {
         "claim_generator_info": [software],
         "ingredients": [{"title": _SOURCE, "format": form.value, "relationship": "parentOf", "label": _SOURCE}],
-        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [opened, edited]}}],
+        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [opened, *done]}}],
     }

@@ -1,17 +1,22 @@
 """Stand-ins for the seams of filters/protocols.py and the edge; each is held to its protocol's contract suite."""
 
 import asyncio
+import struct
+import zlib
 from collections.abc import Callable, Sequence
 
+from filters.carried import Carried
 from filters.errors import (
     DeliveryError,
     ObjectError,
     ObjectStoreError,
     PayloadTooLarge,
+    RedactionError,
     UnknownTenant,
     VeilstreamError,
 )
 from filters.findings import EntityType, TextFinding
+from filters.image.formats import ImageFormat
 from filters.image.text_lines import TextLine
 from filters.policy import FilterPolicy
 from filters.protocols import Pixels
@@ -303,3 +308,14 @@ class MemoryTransactions:
 
     def close(self) -> None:
         self.closed = True
+
+
+class ChunkSigner:
+    """`ReleaseSigner` for PNG: a `caBX` chunk after the header."""
+
+    def sign(self, data: bytes, form: ImageFormat, carried: Carried) -> bytes:
+        if form is not ImageFormat.PNG or not data.startswith(b"\x89PNG"):
+            raise RedactionError("no PNG", reason="unsigned")
+        body = b"caBX" + (carried.digital_source_type or "").encode()
+        chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+        return data[:33] + chunk + data[33:]

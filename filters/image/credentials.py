@@ -4,6 +4,7 @@ import struct
 from collections.abc import Iterator
 from typing import Protocol
 
+from filters.carried import Carried
 from filters.errors import RedactionError
 from filters.image.formats import ImageFormat
 
@@ -18,25 +19,25 @@ _VP8X_FLAGS = 8
 class ReleaseSigner(Protocol):
     """Signs finished files. Called from several threads at a time."""
 
-    def sign(self, data: bytes, form: ImageFormat, digital_source_type: str | None) -> bytes:
-        """The file with a manifest that says that it was edited to protect privacy.
+    def sign(self, data: bytes, form: ImageFormat, carried: Carried) -> bytes:
+        """The file with a manifest that says that it was edited to protect privacy, or that its metadata was.
 
         Args:
             form: one of `SIGNED`.
-            digital_source_type: a word of IPTC's `digitalsourcetype` NewsCodes that the manifest repeats.
+            carried: `covered` tells which; the manifest repeats the `digital_source_type`.
 
         Raises:
             RedactionError: it cannot be signed.
         """
 
 
-def signed(data: bytes, form: ImageFormat, digital_source_type: str | None, signer: ReleaseSigner) -> bytes:
+def signed(data: bytes, form: ImageFormat, carried: Carried, signer: ReleaseSigner) -> bytes:
     """The signed file, of which everything but the manifest is what it was.
 
     Raises:
         RedactionError: it cannot be signed (`unsigned`), or the signer changed more than it should (`metadata_left`).
     """
-    result = signer.sign(data, form, digital_source_type)
+    result = signer.sign(data, form, carried)
     try:
         rest, manifests = _without_manifest(result, form)
         before, none = _without_manifest(data, form)

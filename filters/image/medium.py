@@ -185,7 +185,7 @@ class ImageMedium:
             return content
         if self._signer is None:
             raise RedactionError("no certificate is set to sign releases with", reason="unsigned")
-        return replace(content, data=signed(content.data, form, content.carried.digital_source_type, self._signer))
+        return replace(content, data=signed(content.data, form, content.carried, self._signer))
 
     def redact(self, decoded: DecodedImage, hits: Sequence[Hit], tenant: str) -> ImageContent:  # noqa: ARG002
         """The image in its own format with every hit covered, encoded from arrays, with `decoded.kept` written into it.
@@ -198,7 +198,8 @@ class ImageMedium:
         clean = redacted(decoded, hits)
         encoded = self._codecs[clean.format].encode(clean)
         data, carried = carrying(encoded, clean.format, decoded.kept)
-        return ImageContent(data, clean.format.value, carried)
+        covered = decoded.kept.covered or any(hit.finding.entity_type is not EntityType.METADATA for hit in hits)
+        return ImageContent(data, clean.format.value, replace(carried, covered=covered))
 
 
 def _kept(policy: FilterPolicy) -> Sequence[Keepable]:

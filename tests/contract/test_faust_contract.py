@@ -155,6 +155,41 @@ async def test_a_commit_counts_when_the_driver_says_that_it_was_made(
     assert last_commit(app, *PLACE) == (5 if committed else None), upgrade("`Consumer._commit` is not called", remedy)
 
 
+async def test_what_was_refused_is_committed_later(app: faust.App, monkeypatch: pytest.MonkeyPatch):
+    """Faust takes it for committed: without another record, or after a rebalance, it would never ask again."""
+    remedy = "find where Faust notes commits now, and ask again for what `IntakeConsumer._owed` has there"
+    attach(app, PLACE.topic, HoldingGate())
+    answers = iter([False, True])
+
+    async def commit(_: object, offsets: object) -> bool:
+        return next(answers)
+
+    monkeypatch.setattr(faust.transport.drivers.aiokafka.Consumer, "_commit", commit)
+    monkeypatch.setattr(app.consumer, "assignment", lambda: {PLACE})
+    monkeypatch.setattr(app.producer, "flush", lambda: asyncio.sleep(0))
+    await app.consumer._commit_offsets({PLACE: 5})
+    assert app.consumer._filter_committable_offsets([PLACE]) == {PLACE: 5}, upgrade("a refused commit", remedy)
+    await app.consumer._commit_offsets({PLACE: 5})
+    assert app.consumer._filter_committable_offsets([PLACE]) == {}, upgrade("a refused commit", remedy)
+
+
+async def test_what_was_refused_is_not_asked_for_where_another_worker_went_on(
+    app: faust.App, monkeypatch: pytest.MonkeyPatch
+):
+    """The partition came back with a later offset: an earlier one would move the group back."""
+    attach(app, PLACE.topic, HoldingGate())
+
+    async def commit(_: object, offsets: object) -> bool:
+        return False
+
+    monkeypatch.setattr(faust.transport.drivers.aiokafka.Consumer, "_commit", commit)
+    monkeypatch.setattr(app.consumer, "assignment", lambda: {PLACE})
+    monkeypatch.setattr(app.producer, "flush", lambda: asyncio.sleep(0))
+    await app.consumer._commit_offsets({PLACE: 5})
+    app.consumer._committed_offset[PLACE] = 9
+    assert app.consumer._filter_committable_offsets([PLACE]) == {}
+
+
 # ── the intake ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -61,22 +61,22 @@ class Scene:
         """Read until all inputs are through; workers that ended are started again, as an orchestrator does."""
         deadline = time.monotonic() + timeout
         while not (settled := self.oracle.settled(self.inputs, 1.0)) and time.monotonic() < deadline:
-            # A dead worker's open transaction hides the offsets until the next worker, or the broker, ends it.
-            with contextlib.suppress(KafkaException):
-                self.look_at_offsets()
             for worker in workers:
                 if not worker.running:
                     self.exits.append(worker.process.returncode)
                     worker.start()
+            # A dead worker's open transaction hides the offsets until the next worker, or the broker, ends it.
+            with contextlib.suppress(KafkaException):
+                self.look_at_offsets(timeout=3.0)
         return settled
 
-    def look_at_offsets(self) -> dict[tuple[str, int], int]:
+    def look_at_offsets(self, timeout: float = 30.0) -> dict[tuple[str, int], int]:
         """What both groups have committed; whatever went back is noted."""
         now = {
             place: offset
             for stream in ("prompts", "images")
             for place, offset in committed_offsets(
-                self.house.bootstrap, f"{self.house.group}-{stream}", [getattr(self.house.topics, stream)]
+                self.house.bootstrap, f"{self.house.group}-{stream}", [getattr(self.house.topics, stream)], timeout
             ).items()
         }
         self.went_back += [f"{place}" for place, offset in self._committed.items() if now.get(place, 0) < offset]

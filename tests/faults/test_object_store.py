@@ -260,7 +260,7 @@ def test_what_cannot_be_written_is_not_released(fault: Fault, scene: Scene, seed
 
 def test_a_slow_store_ends_with_the_batchs_deadline(scene: Scene, seed: int, record: Record):
     """However long the store's own timeout is; inline neighbours have their time."""
-    settings = scene.store.settings(timeout=60) | {"DELIVERY__JUDGE_SECONDS": "6"}
+    settings = scene.store.settings(timeout=60) | {"DELIVERY__JUDGE_SECONDS": "20", "IMAGES__BATCH_RECORDS": "8"}
     worker = scene.house.worker("--streams", "images", settings=settings).wait_ready()
     scene.store.strike(Fault.HANG)
     started = time.monotonic()
@@ -268,7 +268,7 @@ def test_a_slow_store_ends_with_the_batchs_deadline(scene: Scene, seed: int, rec
     report = scene.checked(inputs)
     record(Row.of(report, "object store slower than the batch", "one", (), seed))
     assert scene.failures(inputs) == [None, ("fetch", "object_store", "object_timeout")] * 4
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 45
     assert worker.running
 
 

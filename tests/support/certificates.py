@@ -16,7 +16,7 @@ class Identity(NamedTuple):
     private_key: bytes
 
 
-def certificate(name, key, issuer=None, issuer_key=None):
+def certificate(name, key, issuer=None, issuer_key=None, age=1):
     """A certificate as C2PA asks for: without an issuer an authority's, otherwise a signer's."""
     now = dt.datetime.now(dt.UTC)
     authority = issuer is None
@@ -38,8 +38,8 @@ def certificate(name, key, issuer=None, issuer_key=None):
     builder = (
         x509.CertificateBuilder(issuer.subject if issuer else subject, subject, key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=2))
+        .not_valid_before(now - dt.timedelta(days=age))
+        .not_valid_after(now + dt.timedelta(days=3 - age))
         .add_extension(x509.BasicConstraints(authority, None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
@@ -50,11 +50,12 @@ def certificate(name, key, issuer=None, issuer_key=None):
     return builder.sign(signing, hashes.SHA256())
 
 
-def identity() -> Identity:
-    """A signer under a root of its own, valid for two days."""
-    root_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+def identity(key=None, age: int = 1) -> Identity:
+    """A signer under a root of its own, valid for three days since `age` days ago; by default for ES256."""
+    root_key = ec.generate_private_key(ec.SECP256R1())
+    key = key or ec.generate_private_key(ec.SECP256R1())
     root = certificate("root", root_key)
-    leaf = certificate("leaf", key, root, root_key)
+    leaf = certificate("leaf", key, root, root_key, age)
     chain = b"".join(each.public_bytes(serialization.Encoding.PEM) for each in (leaf, root))
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

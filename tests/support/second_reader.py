@@ -49,6 +49,8 @@ class SecondReader:
         self._transactions = transactions
         self._unreadable: list[str] = []
         """Of the last round: committed, and without outputs."""
+        self._unpaired: list[str] = []
+        """Sources of the last round: released, and without a verdict."""
         self._inputs = topics.prompts
         self._released = {topics.prompts_released, topics.images_released}
         self._content = (*sorted(self._released), topics.rejected, topics.held)
@@ -72,7 +74,8 @@ class SecondReader:
     @property
     def findings(self) -> list[str]:
         """What must not be; each named once."""
-        return self._findings + self._unreadable
+        late = [_unpaired(source) for source in self._unpaired] if self._transactions else []
+        return self._findings + self._unreadable + late
 
     @property
     def committed(self) -> Mapping[Place, int]:
@@ -181,13 +184,18 @@ class SecondReader:
     def _check_releases(self, ends: Mapping[Place, int]) -> None:
         ripe = [source for place, offset, source in self._unchecked if offset < ends[place]]
         self._unchecked = [each for each in self._unchecked if each[1] >= ends[each[0]]]
-        for source in ripe:
-            if source not in self._audited:
-                self._find(f"{source} is released, and its verdict cannot be read")
+        self._unpaired = [source for source in (*self._unpaired, *ripe) if source not in self._audited]
+        if not self._transactions:
+            for each in self._unpaired:
+                self._find(_unpaired(each))
 
     def _find(self, finding: str) -> None:
         if finding not in self._findings:
             self._findings.append(finding)
+
+
+def _unpaired(source: str) -> str:
+    return f"{source} is released, and its verdict cannot be read"
 
 
 def _consumer(bootstrap: str, group: str) -> Consumer:

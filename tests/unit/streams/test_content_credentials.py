@@ -5,7 +5,9 @@ import json
 
 import pytest
 
+from filters.carried import Carried
 from filters.errors import ConfigurationError, PolicyError, RedactionError
+from filters.findings import BoundingBox, Detection, EntityType
 from filters.image.credentials import signed
 from filters.image.formats import ImageFormat
 from filters.image.medium import ImageMedium
@@ -17,13 +19,16 @@ from streams.content_credentials import C2paSigner, signer_from_files
 from streams.settings import load_settings
 from tests.fakes import CollectingObserver, StaticPolicies, policy
 from tests.support.certificates import identity
-from tests.unit.filters.image.images import encoded, photograph, png_chunk
+from tests.unit.filters.image.images import RegionDetector, encoded, photograph, png_chunk
 
 c2pa = pytest.importorskip("c2pa", reason="c2pa-python is not installed")
 MARK = "Marker-7f3a"
 WORD = "trainedAlgorithmicMedia"
 SOURCE_TYPE = f"http://cv.iptc.org/newscodes/digitalsourcetype/{WORD}"
 SIGNED = ["JPEG", "PNG", "WEBP"]
+METADATA_ONLY = [("c2pa.edited.metadata", None)]
+REDACTED = [("c2pa.edited", None), ("c2pa.redacted", "c2pa.PII.present")]
+PLACE = BoundingBox(40, 20, 80, 60)
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +62,16 @@ def manifest_store(data: bytes, form: str) -> dict:
         return json.loads(reader.json())
 
 
-def judged(data: bytes, signer, asked: str = "sign"):
+def lit(pixels) -> list[Detection]:
+    """A face in `PLACE`, until it is covered."""
+    bright = pixels[PLACE.y0 : PLACE.y1, PLACE.x0 : PLACE.x1].mean() > 30
+    return [Detection(PLACE, EntityType.FACE, 0.9)] if bright else []
+
+
+def judged(data: bytes, signer, asked: str = "sign", rules=()):
     pipeline = FilterPipeline(
-        [ImageMedium([], signer=signer)],
-        StaticPolicies(policy(images={"content_credentials": asked})),
+        [ImageMedium([RegionDetector(lit)], signer=signer)],
+        StaticPolicies(policy(images={"content_credentials": asked, "rules": list(rules)})),
         CollectingObserver(),
     )
     context = RecordContext(SourcePosition("images", 0, 0), "acme", "request")
@@ -68,10 +79,15 @@ def judged(data: bytes, signer, asked: str = "sign"):
     return outcome
 
 
+@pytest.mark.parametrize(
+    ("rules", "done"),
+    [([{"entities": ["FACE"], "action": "redact"}], REDACTED), ([], METADATA_ONLY)],
+    ids=["a face", "metadata only"],
+)
 @pytest.mark.parametrize("form", SIGNED)
-def test_a_new_manifest_stands_in_the_place_of_the_old(signer, source, form):
+def test_a_new_manifest_stands_in_the_place_of_the_old(signer, source, form, rules, done):
     """It is valid but for the unknown root, says what was done, and holds nothing of the source's."""
-    outcome = judged(source(form), signer)
+    outcome = judged(source(form), signer, rules=rules)
     assert outcome.verdict.action is Action.REDACT
     store = manifest_store(outcome.content.data, form)
     assert store["validation_state"] == "Valid"
@@ -81,7 +97,7 @@ def test_a_new_manifest_stands_in_the_place_of_the_old(signer, source, form):
     (actions,) = [each["data"]["actions"] for each in manifest["assertions"] if "actions" in each["label"]]
     assert [(each["action"], each.get("reason")) for each in actions] == [
         ("c2pa.opened", None),
-        ("c2pa.edited", "c2pa.PII.present"),
+        *done,
     ]
     assert "thumbnail" not in manifest
     assert MARK.encode() not in outcome.content.data
@@ -99,7 +115,7 @@ def test_it_is_bound_to_the_pixels(signer, source, form):
 def test_nothing_but_the_manifest_is_added(signer, form):
     """Signing twice gives two files that differ; what was signed is in both, and the source type where it is kept."""
     data = encoded(photograph(64, 64), form)
-    first, second = (signed(data, ImageFormat(f"image/{form.lower()}"), WORD, signer) for _ in range(2))
+    first, second = (signed(data, ImageFormat(f"image/{form.lower()}"), Carried((), WORD), signer) for _ in range(2))
     assert first != second
     assert SOURCE_TYPE in json.dumps(manifest_store(first, form))
 
@@ -127,8 +143,8 @@ class Signer:
     def __init__(self, answer):
         self._answer = answer
 
-    def sign(self, data, form, digital_source_type):
-        del form, digital_source_type
+    def sign(self, data, form, carried):
+        del form, carried
         return self._answer(data)
 
 
@@ -178,6 +194,17 @@ def test_a_certificate_that_does_not_fit_is_refused_at_the_start(own, tmp_path):
         with pytest.raises(ConfigurationError, match="content_credentials") as refused:
             signer_from_files(chain, wrong, "es256")
         assert "PRIVATE" not in str(refused.value)
+
+
+@pytest.mark.parametrize("age", [-1, 4], ids=["not yet", "no longer"])
+def test_a_certificate_that_is_not_valid_today_is_refused_at_the_start(age):
+    with pytest.raises(ConfigurationError, match="valid today"):
+        C2paSigner(*identity(age=age), "es256")
+
+
+def test_an_algorithm_that_is_not_the_keys_is_refused_at_the_start(own):
+    with pytest.raises(ConfigurationError, match="algorithm"):
+        C2paSigner(*own, "ed25519")
 
 
 def test_certificate_and_key_go_together(tmp_path):
