@@ -13,7 +13,7 @@ from models.session import Tensor
 MAX_ENLARGEMENT = 2
 """Beyond, interpolation adds cost and no detail."""
 FINE_ENLARGEMENT = 1.6
-"""Of the first look's input: the detectors see faces of 15 pixels better than of 10."""
+"""Of the frame: the detectors see faces of 15 pixels better than of 10."""
 
 CLOSE_UP_SHARE = 0.2
 """Of the longer side: smaller faces are seen better in the first look, and the second would add false ones."""
@@ -70,7 +70,7 @@ def plan_looks(width: int, height: int, inputs: Inputs) -> tuple[InputPlan, ...]
     enlarged = min(MAX_ENLARGEMENT * longer, max(longer, inputs.enlarge_to))
     looks = [plan_stretched(width, height, min(enlarged, inputs.long_side))]
     if inputs.fine:
-        fine = plan_stretched(width, height, min(math.ceil(FINE_ENLARGEMENT * looks[0].longer), inputs.fine))
+        fine = plan_stretched(width, height, min(math.ceil(FINE_ENLARGEMENT * longer), inputs.fine))
         if fine.longer > looks[0].longer:
             looks.append(fine)
         looks.append(replace(looks[-1], mirrored=True))

@@ -19,6 +19,8 @@ SAME_THING = 0.45
 """Intersection over union from which on boxes of different looks are one thing."""
 _LARGE_FROM, _LARGE = 24.0, 40.0
 """Input pixels of a box's shorter side, between which the exponent for large boxes comes into force."""
+_HUGE_FROM, _HUGE, _HUGE_SHARE = 64.0, 128.0, 0.7
+"""Between which it goes back to this share of its force: faces as large are seen well, and so are cats."""
 _TURNED_EXPONENT = 1.5
 """Of the scores of turned looks: 0.45 becomes 0.3."""
 
@@ -60,6 +62,7 @@ def calibrated(candidates: Candidates, scale: float, exponent: float) -> Candida
     """
     sides = (candidates.boxes[:, 2:] - candidates.boxes[:, :2]).min(axis=1, initial=np.inf) * scale
     share = np.clip(np.log2(np.maximum(sides, 1.0) / _LARGE_FROM) / np.log2(_LARGE / _LARGE_FROM), 0.0, 1.0)
+    share *= np.interp(sides, [_HUGE_FROM, _HUGE], [1.0, _HUGE_SHARE])
     raised = candidates.scores.clip(0.0, 1.0) ** (1.0 + (exponent - 1.0) * share)
     return Candidates(candidates.boxes, raised.astype(np.float32))
 

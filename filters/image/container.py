@@ -131,7 +131,8 @@ class Frame:
 class DecodedImage:
     """An image as detectors and operators see it. `loop`, `default_outside`, `hints`, `metadata`: see `Container`.
 
-    `carried` is what the file holds of metadata that a release may keep, unjudged; `kept` is what its release carries.
+    `carried` is what the file holds of metadata that a release may keep, unjudged; `kept` is what its release carries;
+    `reopened` says that it is a release, looked at again.
     """
 
     format: ImageFormat
@@ -142,6 +143,7 @@ class DecodedImage:
     metadata: tuple[str, ...] = ()
     carried: Carried = field(default_factory=Carried, repr=False)
     kept: Carried = field(default_factory=Carried, repr=False)
+    reopened: bool = False
 
 
 class ImageCodec(Protocol):

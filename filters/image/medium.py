@@ -111,7 +111,7 @@ class ImageMedium:
         image = self._reader.decode(content)
         written = _WRITTEN if content.carried else frozenset()
         left = tuple(name for name in image.metadata if name not in written)
-        return replace(image, metadata=left, kept=content.carried)
+        return replace(image, metadata=left, kept=content.carried, reopened=True)
 
     def language(self, decoded: DecodedImage) -> None:
         """None: text in images is read by detectors."""
@@ -142,18 +142,18 @@ class ImageMedium:
         batch: Sequence[DecodedImage],
         policies: Sequence[FilterPolicy] = (),  # noqa: ARG002  the protocol's
     ) -> Sequence[Sequence[Finding]]:
-        """Every frame of every image; a frame like the one before it is not shown again, and files of more than
-        `MANY_FRAMES` frames are shown briefly to detectors that can do so.
+        """Every frame of every image; a frame like the one before it is not shown again. Files of more than
+        `MANY_FRAMES` frames, and releases, are shown briefly to detectors that can do so.
 
         Raises:
             InferenceError: `wrong_count` or `invalid_box`; besides, whatever the detector raises.
         """
         if not isinstance(detector, BriefImageDetector):
             return self._shown_to(detector.name, detector.detect, batch)
-        long = [len(image.frames) > MANY_FRAMES for image in batch]
-        brief = iter(self._shown_to(detector.name, detector.detect_briefly, list(compress(batch, long))))
-        thorough = iter(self._shown_to(detector.name, detector.detect, [*compress(batch, map(not_, long))]))
-        return [next(brief if is_long else thorough) for is_long in long]
+        briefly = [image.reopened or len(image.frames) > MANY_FRAMES for image in batch]
+        brief = iter(self._shown_to(detector.name, detector.detect_briefly, list(compress(batch, briefly))))
+        thorough = iter(self._shown_to(detector.name, detector.detect, [*compress(batch, map(not_, briefly))]))
+        return [next(brief if one else thorough) for one in briefly]
 
     def _shown_to(
         self,

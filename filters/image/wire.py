@@ -158,7 +158,7 @@ def write_image(region: mmap, image: DecodedImage) -> int:
         texts=tuple(_TextHead(key=each.key, text=each.text) for each in image.carried.texts),
         digital_source_type=image.carried.digital_source_type,
     )
-    del others["kept"]  # nothing is kept before it was judged
+    del others["kept"], others["reopened"]  # nothing is kept before it was judged
     header = _ImageHead(**others | {"frames": frames, "carried": carried}).model_dump_json().encode()
     at = _aligned(len(header))
     if len(header) > MAX_HEADER_BYTES or at + sum(_aligned(frame.bytes) for frame in frames) > len(region):

@@ -82,7 +82,7 @@ FINE = Inputs(long_side=1280, enlarge_to=640, close_up=256, fine=1536)
 
 
 @pytest.mark.parametrize(
-    ("side", "expected"), [(416, [640, 1024, 1024]), (832, [832, 1344, 1344]), (2048, [1280, 1536, 1536])]
+    ("side", "expected"), [(416, [640, 672, 672]), (832, [832, 1344, 1344]), (2048, [1280, 1536, 1536])]
 )
 def test_fine_looks_are_larger_and_one_is_mirrored(side: int, expected: list[int]) -> None:
     """The first look, one half as large again within its limit, and that one's mirror image: these vote."""

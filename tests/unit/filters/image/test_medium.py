@@ -77,6 +77,15 @@ def test_files_of_many_frames_are_shown_briefly():
     assert found[2] == [(0, BoundingBox(5, 60, 25, 80))]
 
 
+def test_releases_are_shown_briefly():
+    """What all looks found was covered: the second look is for what was not."""
+    detector = BriefRegionDetector()
+    medium = ImageMedium([detector])
+    content = ImageContent(encoded(with_red(10, 30), "PNG"), "image/png")
+    ((finding,),) = medium.detect(detector, [medium.reopen(content)])
+    assert (finding.box, len(detector.shown), detector.briefly) == (BoundingBox(10, 30, 30, 50), 0, 1)
+
+
 def test_all_frames_of_all_images_are_one_call():
     """A batch of stills and animations becomes one call, and the answers find their frames again."""
     detector = RegionDetector(red_areas)
