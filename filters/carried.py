@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+DIGITAL_SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+"""IPTC's NewsCodes, to which a word is added."""
+
 
 @dataclass(frozen=True, slots=True)
 class CarriedText:

@@ -81,6 +81,15 @@ def merged(several: Sequence[Candidates]) -> Candidates:
     )
 
 
+def overlaps(box: npt.NDArray[np.float64], others: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Intersection over union of one box with each of `others`, `(n, 4)`."""
+    sides = np.clip(np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2]), 0.0, None)
+    shared = sides.prod(axis=1)
+    areas = (others[:, 2:] - others[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod()
+    result: npt.NDArray[np.float64] = shared / np.maximum(areas - shared, 1e-9)
+    return result
+
+
 def at_least(candidates: Candidates, score: float) -> Candidates:
     """Those with at least this score."""
     chosen = candidates.scores >= score

@@ -158,7 +158,7 @@ class FaceDetector:
         height, width, _ = frame.shape
         limits = self._thresholds
         voted = fused([seen for plan, seen in looks if plan.votes], limits.max_overlap)
-        voted = at_least(calibrated(voted, looks[0][0].scale_x, large_exponent), limits.min_score)
+        voted = calibrated(voted, looks[0][0].scale_x, large_exponent)
         close = [surer_of_upright(seen) if plan.turns else seen for plan, seen in looks if not plan.votes]
         kept = suppress(at_least(merged([voted, *close]), limits.min_score), limits.max_overlap)
         return to_detections(kept, width, height, EntityType.FACE)

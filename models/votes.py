@@ -7,11 +7,8 @@ by their scores, and looks that do not see it count as 0.
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from models.boxes import Candidates, merged, suppress
-
-_Boxes = npt.NDArray[np.float64]
+from models.boxes import Candidates, merged, overlaps, suppress
 
 FLOOR = 0.06
 """Scores from which on a look votes."""
@@ -43,7 +40,7 @@ def fused(looks: Sequence[Candidates], max_overlap: float) -> Candidates:
     for index in range(len(scores)):
         if not free[index]:
             continue
-        members = np.flatnonzero(free & (_overlaps(boxes[index], boxes) >= SAME_THING))
+        members = np.flatnonzero(free & (overlaps(boxes[index], boxes) >= SAME_THING))
         members = np.union1d(members, index)
         free[members] = False
         best = np.zeros(len(kept))
@@ -71,11 +68,3 @@ def surer_of_upright(candidates: Candidates) -> Candidates:
     """The same from a turned frame with smaller scores: few faces are turned, so that what looks like one is more often
     none."""
     return Candidates(candidates.boxes, candidates.scores.clip(0.0, 1.0) ** np.float32(_TURNED_EXPONENT))
-
-
-def _overlaps(box: _Boxes, others: _Boxes) -> _Boxes:
-    sides = np.clip(np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2]), 0.0, None)
-    common = sides.prod(axis=1)
-    areas = (others[:, 2:] - others[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod()
-    overlaps: _Boxes = common / np.maximum(areas - common, 1e-9)
-    return overlaps

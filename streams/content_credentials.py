@@ -9,12 +9,11 @@ from typing import Any
 
 from PIL import Image
 
-from filters.carried import Carried
+from filters.carried import DIGITAL_SOURCE_TYPES, Carried
 from filters.errors import ConfigurationError, RedactionError
 from filters.image.formats import ImageFormat
 
 _SOURCE = "source"
-_NEWSCODES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _SETTINGS = {"builder": {"thumbnail": {"enabled": False}}}
 """A thumbnail would cost 100 kB and show the same picture once more."""
 
@@ -92,7 +91,7 @@ def _manifest(software: dict[str, str], form: ImageFormat, carried: Carried) -> 
     """
     opened: dict[str, Any] = {"action": "c2pa.opened", "parameters": {"ingredientIds": [_SOURCE]}}
     if carried.digital_source_type:
-        opened["digitalSourceType"] = _NEWSCODES + carried.digital_source_type
+        opened["digitalSourceType"] = DIGITAL_SOURCE_TYPES + carried.digital_source_type
     done: list[dict[str, str]] = [{"action": "c2pa.edited.metadata"}]
     if carried.covered:
         described = {"action": "c2pa.edited", "description": "Private content was removed."}

@@ -2,7 +2,7 @@
 
 import struct
 
-from filters.carried import Carried
+from filters.carried import DIGITAL_SOURCE_TYPES, Carried
 from filters.errors import RedactionError
 from filters.image.carried_read import XMP_KEYWORD, well_formed
 from filters.image.exif_file import USER_COMMENT, write_exif
@@ -13,7 +13,6 @@ from filters.image.webp_file import write_chunk as webp_chunk
 
 CARRYING = frozenset({ImageFormat.JPEG, ImageFormat.PNG, ImageFormat.WEBP})
 """The formats whose releases can carry anything."""
-_NEWSCODES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _PACKET = (
     '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
     'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
@@ -51,7 +50,7 @@ def carrying(data: bytes, form: ImageFormat, carried: Carried) -> tuple[bytes, C
 
 def _packet(carried: Carried) -> bytes:
     word = carried.digital_source_type
-    return _PACKET.format(_NEWSCODES + word).encode() if word else b""
+    return _PACKET.format(DIGITAL_SOURCE_TYPES + word).encode() if word else b""
 
 
 def _exif(carried: Carried) -> bytes:

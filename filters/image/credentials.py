@@ -10,10 +10,9 @@ from filters.image.formats import ImageFormat
 
 SIGNED = frozenset({ImageFormat.JPEG, ImageFormat.PNG, ImageFormat.WEBP})
 """The formats whose releases are signed; the others go out without a manifest."""
-_JPEG_START, _APP11, _JUMBF = b"\xff\xd8", 0xEB, b"JP"
+_FIRST_SEGMENT, _SCAN, _APP11, _JUMBF = 0xC0, 0xDA, 0xEB, b"JP"
 _PNG_HEADER = 8
 _RIFF_HEADER = 12
-_VP8X_FLAGS = 8
 
 
 class ReleaseSigner(Protocol):
@@ -66,7 +65,7 @@ def _jpeg(data: bytes) -> Iterator[tuple[bytes, bool]]:
     """Segments before the first scan, and the rest. A manifest is a run of APP11 segments that number one JUMBF box."""
     yield data[:2], False
     position, last = 2, 0
-    while data[position + 1] == _APP11 or 0xC0 <= data[position + 1] != 0xDA:  # noqa: PLR2004  SOS begins the scan
+    while _FIRST_SEGMENT <= data[position + 1] != _SCAN:
         (length,) = struct.unpack_from(">H", data, position + 2)
         segment = data[position : position + 2 + length]
         is_box = segment[1] == _APP11 and segment[4:6] == _JUMBF

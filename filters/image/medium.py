@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import compress
-from operator import not_
 
 from filters.carried import Carried, CarriedText
 from filters.decide import Hit
@@ -149,26 +147,15 @@ class ImageMedium:
             InferenceError: `wrong_count` or `invalid_box`; besides, whatever the detector raises.
         """
         if not isinstance(detector, BriefImageDetector):
-            return self._shown_to(detector.name, detector.detect, batch)
+            return _found(detector.name, detector.detect, batch)
         briefly = [image.reopened or len(image.frames) > MANY_FRAMES for image in batch]
-        brief = iter(self._shown_to(detector.name, detector.detect_briefly, list(compress(batch, briefly))))
-        thorough = iter(self._shown_to(detector.name, detector.detect, [*compress(batch, map(not_, briefly))]))
-        return [next(brief if one else thorough) for one in briefly]
-
-    def _shown_to(
-        self,
-        name: str,
-        detect: Callable[[Sequence[Pixels]], Sequence[Sequence[Detection]]],
-        batch: Sequence[DecodedImage],
-    ) -> Sequence[Sequence[Finding]]:
-        shown: list[Pixels] = []
-        places = [[_show(image.frames, index, shown) for index in range(len(image.frames))] for image in batch]
-        answers = list(detect(shown)) if shown else []
-        if len(answers) != len(shown):
-            raise InferenceError(
-                f"detector {name} gave {len(answers)} answers for {len(shown)} frames", reason="wrong_count"
+        found = {
+            way: iter(
+                _found(detector.name, detect, [image for image, one in zip(batch, briefly, strict=True) if one is way])
             )
-        return [_findings(image, seen, answers, name) for image, seen in zip(batch, places, strict=True)]
+            for way, detect in ((True, detector.detect_briefly), (False, detector.detect))
+        }
+        return [next(found[one]) for one in briefly]
 
     @property
     def signs(self) -> bool:
@@ -212,6 +199,21 @@ def _show(frames: Sequence[Frame], index: int, shown: list[Pixels]) -> range:
     if index == 0 or not same_frame(frames[index - 1], frames[index]):
         shown.extend(views(frames[index]))
     return range(start, len(shown))
+
+
+def _found(
+    detector: str,
+    detect: Callable[[Sequence[Pixels]], Sequence[Sequence[Detection]]],
+    batch: Sequence[DecodedImage],
+) -> Sequence[Sequence[Finding]]:
+    shown: list[Pixels] = []
+    places = [[_show(image.frames, index, shown) for index in range(len(image.frames))] for image in batch]
+    answers = list(detect(shown)) if shown else []
+    if len(answers) != len(shown):
+        raise InferenceError(
+            f"detector {detector} gave {len(answers)} answers for {len(shown)} frames", reason="wrong_count"
+        )
+    return [_findings(image, seen, answers, detector) for image, seen in zip(batch, places, strict=True)]
 
 
 def _findings(

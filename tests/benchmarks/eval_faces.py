@@ -22,6 +22,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from models.boxes import overlaps
 from models.face import FaceDetector, build_face_detector
 from models.manifest import Inputs, ModelEntry, load_manifest
 from models.session import Device
@@ -89,21 +90,14 @@ def answer(detector: FaceDetector, photograph: Photograph) -> Answer:
     matches = []
     for detection in found:
         box = detection.box
-        overlaps = _iou(np.array([box.x0, box.y0, box.x1, box.y1], float), photograph.boxes) * free
-        best = int(overlaps.argmax()) if len(overlaps) else -1
-        if best < 0 or overlaps[best] < MATCH_IOU:
+        shared = overlaps(np.array([box.x0, box.y0, box.x1, box.y1], float), photograph.boxes) * free
+        best = int(shared.argmax()) if len(shared) else -1
+        if best < 0 or shared[best] < MATCH_IOU:
             best = -1
         else:
             free[best] = False
         matches.append(best)
     return Answer(photograph, np.array([d.score for d in found]), np.array(matches, int))
-
-
-def _iou(box: np.ndarray, others: np.ndarray) -> np.ndarray:
-    sides = np.clip(np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2]), 0, None)
-    shared = sides.prod(axis=1)
-    areas = (others[:, 2:] - others[:, :2]).prod(axis=1) + (box[2:] - box[:2]).prod()
-    return shared / (areas - shared)
 
 
 def average_precision(answers: Sequence[Answer], kind: str) -> float:
@@ -160,7 +154,7 @@ def missed_close_ups(detector: FaceDetector, material: Sequence[Photograph], fil
     for crop in close_ups(material, fill):
         (found,) = detector.detect([crop.pixels])
         corners = [np.array([d.box.x0, d.box.y0, d.box.x1, d.box.y1], float) for d in found]
-        hits = [d.score for d, box in zip(found, corners, strict=True) if _iou(box, crop.boxes)[0] >= CLOSE_UP_IOU]
+        hits = [d.score for d, box in zip(found, corners, strict=True) if overlaps(box, crop.boxes)[0] >= CLOSE_UP_IOU]
         best.append(max(hits, default=0.0))
     return {f"at {limit}": f"{sum(score < limit for score in best)}/{len(best)}" for limit in THRESHOLDS}
 

@@ -13,7 +13,6 @@ al., arXiv 1609.00408). The bound is Clopper and Pearson's, one-sided, 95 %.
 import argparse
 import importlib
 import io
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
+from scipy.stats import binomtest
 from skimage import data
 
 from filters.decide import decide
@@ -87,20 +87,8 @@ class Recognised:
     @property
     def bound(self) -> float:
         """The upper 95 % bound of `share`."""
-        low, high = self.share, 1.0
-        for _ in range(50):
-            middle = (low + high) / 2
-            low, high = (middle, high) if _at_most(self.hits, self.probes, middle) > 0.05 else (low, middle)
-        return high
-
-
-def _at_most(hits: int, of: int, chance: float) -> float:
-    """The probability of at most `hits`."""
-    if chance >= 1.0:
-        return float(hits >= of)
-    terms = (math.lgamma(of + 1) - math.lgamma(k + 1) - math.lgamma(of - k + 1) for k in range(hits + 1))
-    logs = (term + k * math.log(chance or 1e-300) + (of - k) * math.log1p(-chance) for k, term in enumerate(terms))
-    return sum(math.exp(each) for each in logs)
+        test = binomtest(self.hits, self.probes, alternative="less")
+        return float(test.proportion_ci(0.95, method="exact").high)
 
 
 # ── embedders ─────────────────────────────────────────────────────────────────────────────────────────────────────
