@@ -226,8 +226,11 @@ def test_an_end_whose_last_commit_is_refused_is_not_clean(
     oracle = house.oracle()
     first = started(house, {"KAFKA__COMMIT_INTERVAL_SECONDS": "120"}).wait_ready()
     assert oracle.settled(inputs, timeout=30)
-    cluster.fail_requests(ApiKey.OFFSET_COMMIT, [rng.choice(REFUSED_COMMIT)])
+    cluster.fail_requests(
+        ApiKey.OFFSET_COMMIT, rng.choices(REFUSED_COMMIT, k=16)
+    )  # a refused commit is asked for again
     first_exit = first.terminate()
+    cluster.clear_failures(ApiKey.OFFSET_COMMIT)
     with trial(house, lambda: inputs) as running:
         judged = running.judge(inputs)
     record(replace(judged, exits=(first_exit,)).row("last commit refused", MOCK, seed))
