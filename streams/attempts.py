@@ -40,6 +40,9 @@ class History:
     ending: Ending | None = None
 
 
+_NOTHING_KNOWN = History()
+
+
 class AttemptLog(Protocol):
     """Remembers, beyond this process, which judgings have begun and ended. One a worker; lives on the event loop."""
 
@@ -179,6 +182,8 @@ class AttemptBook:
         notes = self._others.get(partition, {})
         begun = [span for spans in notes.values() for span in spans if span.holds(raw)]
         ended = [span.ending for span in (*begun, *self._ended.get(partition, ())) if span.ending and span.holds(raw)]
+        if not begun and not ended:
+            return _NOTHING_KNOWN
         failed = next((ending for ending in ended if ending.failure), None)
         return History(max((span.attempts for span in begun), default=0), failed or next(iter(ended), None))
 
@@ -205,8 +210,10 @@ class AttemptBook:
         opened = [offset for topic, number, offset in self._open if (topic, number) == partition]
 
         def part(before: Span, span: Span) -> bool:
+            if before.last + 1 >= span.first:
+                return False
             if span.ending and span.ending.failure:
-                return before.last + 1 < span.first
+                return True
             return any(before.last < offset < span.first for offset in opened)
 
         merged: list[Span] = []

@@ -49,7 +49,7 @@ Row = tuple[str, str, float]
 def _prompt_parts(settings: Settings, texts: list[str]) -> list[Row]:
     contents = [PromptContent({"prompt": text}) for text in texts]
     (medium,) = build.build_media(settings, [ContentKind.PROMPT], build.build_keys(settings))
-    detector, *_ = medium.detectors  # the patterns: no rule of the default policy needs the text model
+    detector, *_ = medium.detectors  # the patterns; the pipeline asks the text model too
     pipeline = _pipeline(medium)
     records = [_record(content, n) for n, content in enumerate(contents)]
     few = texts[:400]
@@ -66,7 +66,7 @@ def _prompt_parts(settings: Settings, texts: list[str]) -> list[Row]:
 
 def _image_parts(settings: Settings, files: list[bytes]) -> list[Row]:
     (medium,) = build.build_media(settings, [ContentKind.IMAGE], build.build_keys(settings))
-    (detector,) = medium.detectors
+    detector, *_ = medium.detectors  # of faces: no rule of the default policy asks for codes or text
     frames = [medium.decode(ImageContent(file)) for file in files]
     pixels = [frame.pixels for decoded in frames for frame in decoded.frames]
     pipeline = _pipeline(medium)

@@ -50,9 +50,12 @@ def search() -> Callable[[str], object]:
 def default_engine() -> Callable[[str], object]:
     """Presidio's AnalyzerEngine with its default pattern recognizers and a blank English spaCy pipeline."""
     import spacy
+    import tldextract.tldextract
     from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
     from presidio_analyzer.nlp_engine import SpacyNlpEngine
 
+    # the list of suffixes that it ships, as ours: nothing is fetched
+    tldextract.tldextract.TLD_EXTRACTOR = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=())
     engine = SpacyNlpEngine(models=[{"lang_code": "en", "model_name": "en_core_web_sm"}])
     engine.nlp = {"en": spacy.blank("en")}
     registry = RecognizerRegistry(supported_languages=["en"])
