@@ -76,6 +76,7 @@ class Worker:
             self._log.info("started", group=self._settings.kafka.group)
             await self._run_apps(stop)
         finally:
+            gc.unfreeze()  # extensions complain of what is left over at the end
             await self._stop()
             await http.stop()
 
